@@ -1,0 +1,1 @@
+//! The codec judged by Apache's own classes.
