@@ -99,16 +99,34 @@ pub extern "C" fn interrupt() {
     WAKER.wake();
 }
 
-/// The controller and a frame buffer each way. There is one in the system, so [`Lan9118::new`] is called once.
-pub struct Lan9118 {
-    address: [u8; 6],
+/// A frame buffer each way. Lent to the driver, so that its 3 KiB are never moved over a stack.
+pub struct Frames {
     rx: [u32; FRAME_WORDS],
     tx: [u32; FRAME_WORDS],
 }
 
+impl Frames {
+    /// Empty frames.
+    pub const fn new() -> Self {
+        Self { rx: [0; FRAME_WORDS], tx: [0; FRAME_WORDS] }
+    }
+}
+
+impl Default for Frames {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The controller. There is one in the system, so [`Lan9118::new`] is called once.
+pub struct Lan9118 {
+    address: [u8; 6],
+    frames: &'static mut Frames,
+}
+
 impl Lan9118 {
     /// Resets the controller and turns it on, with `address` as its own.
-    pub fn new(address: [u8; 6]) -> Self {
+    pub fn new(address: [u8; 6], frames: &'static mut Frames) -> Self {
         Reg::HwConfig.write(HW_SOFT_RESET);
         while Reg::HwConfig.read() & HW_SOFT_RESET != 0 {}
         Reg::HwConfig.write(HW_TX_FIFO_5K_MUST_BE_ONE);
@@ -125,7 +143,7 @@ impl Lan9118 {
         mac_write(mac::CONTROL, mac_read(mac::CONTROL) | mac::CONTROL_TX_RX_ON);
         // SAFETY: sets one bit of NVIC_ISER0; the handler is in the vector table.
         unsafe { (0xE000_E100 as *mut u32).write_volatile(1 << IRQ) };
-        Self { address, rx: [0; FRAME_WORDS], tx: [0; FRAME_WORDS] }
+        Self { address, frames }
     }
 
     fn can_receive(&self) -> bool {
@@ -197,11 +215,11 @@ impl Driver for Lan9118 {
 
     fn receive(&mut self, cx: &mut Context<'_>) -> Option<(Received<'_>, Room<'_>)> {
         let both = |this: &Self| this.can_receive() && this.can_send();
-        self.ready_or_wake(cx, both).then_some((Received(&mut self.rx), Room(&mut self.tx)))
+        self.ready_or_wake(cx, both).then_some((Received(&mut self.frames.rx), Room(&mut self.frames.tx)))
     }
 
     fn transmit(&mut self, cx: &mut Context<'_>) -> Option<Room<'_>> {
-        self.ready_or_wake(cx, Self::can_send).then_some(Room(&mut self.tx))
+        self.ready_or_wake(cx, Self::can_send).then_some(Room(&mut self.frames.tx))
     }
 
     fn link_state(&mut self, _: &mut Context<'_>) -> LinkState {

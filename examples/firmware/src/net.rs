@@ -5,7 +5,8 @@ use embassy_net::{Config, Runner, Stack, StackResources, tcp::TcpSocket};
 use embassy_time::Duration;
 use static_cell::{ConstStaticCell, StaticCell};
 
-use crate::{board, clock, lan9118::Lan9118};
+use crate::lan9118::{Frames, Lan9118};
+use crate::{board, clock};
 
 /// TCP buffers, each way. The same in every program of the size table.
 pub const TCP_BUFFER_BYTES: usize = 1024;
@@ -21,9 +22,10 @@ async fn drive(mut runner: Runner<'static, Lan9118>) -> ! {
 /// Starts the clock and the network stack. To be called once.
 pub fn start(spawner: Spawner) -> Stack<'static> {
     static RESOURCES: StaticCell<StackResources<SOCKETS>> = StaticCell::new();
+    static FRAMES: ConstStaticCell<Frames> = ConstStaticCell::new(Frames::new());
     let Some(core) = cortex_m::Peripherals::take() else { board::exit_failed() };
     clock::start(core.SYST, board::CLOCK_HZ);
-    let device = Lan9118::new([0x52, 0x54, 0x00, 0x12, 0x34, 0x56]);
+    let device = Lan9118::new([0x52, 0x54, 0x00, 0x12, 0x34, 0x56], FRAMES.take());
     // QEMU's board has no source of randomness; a product would seed from its own.
     let seed = 0x0123_4567_89ab_cdef;
     let (stack, runner) = embassy_net::new(device, config(), RESOURCES.init(StackResources::new()), seed);

@@ -31,7 +31,9 @@ async fn publish(stack: Stack<'static>) {
     for round in 0..to.count {
         payload[0] = b'a' + round as u8 % 26;
         let message = Publication::bytes("board/readings", &payload).qos(QoS::AtLeastOnce);
-        let Some(sent) = board::must(connection.publish(message).await, "not published") else { board::exit_failed() };
+        let Some(sent) = board::must(connection.publish(message).await, "not published") else {
+            board::exit_failed()
+        };
         while connection.is_pending(&sent) {
             board::must(connection.poll().await, "not acknowledged");
         }
