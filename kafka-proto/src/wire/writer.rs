@@ -1,0 +1,199 @@
+//! The sticky writer.
+
+use super::EncodeError;
+
+/// Writes values into a lent buffer; the first fault sticks, and counting goes on past the end of the buffer, so that
+/// [`needed`](Writer::needed) is exact.
+#[derive(Debug)]
+pub struct Writer<'b> {
+    /// What is left of the buffer; emptied by the first value that does not fit.
+    rest: &'b mut [u8],
+    /// Bytes the buffer would need so far.
+    needed: usize,
+    /// Bytes of records that live elsewhere.
+    elsewhere: usize,
+    capacity: usize,
+    version: i16,
+    flexible: bool,
+    fault: Option<EncodeError>,
+    /// Room for more positions of records that live elsewhere.
+    gaps: &'b mut [u32],
+    gap_count: usize,
+}
+
+impl<'b> Writer<'b> {
+    /// A writer into `out`.
+    pub fn new(out: &'b mut [u8], version: i16, flexible: bool) -> Writer<'b> {
+        Writer::with_gaps(out, version, flexible, &mut [])
+    }
+
+    /// A writer for messages whose records stay where they are: for each
+    /// [`Records::Elsewhere`](super::Records::Elsewhere) the position in `out` at which its bytes are to be sent is
+    /// noted in `gaps`.
+    pub fn with_gaps(out: &'b mut [u8], version: i16, flexible: bool, gaps: &'b mut [u32]) -> Writer<'b> {
+        let capacity = out.len();
+        Writer {
+            rest: out,
+            needed: 0,
+            elsewhere: 0,
+            capacity,
+            version,
+            flexible,
+            fault: None,
+            gaps,
+            gap_count: 0,
+        }
+    }
+
+    /// A writer that only counts.
+    pub fn counter(version: i16, flexible: bool) -> Writer<'static> {
+        Writer::new(&mut [], version, flexible)
+    }
+
+    /// The API version that is written.
+    pub fn version(&self) -> i16 {
+        self.version
+    }
+
+    /// Whether that version has compact lengths and tagged fields.
+    pub fn is_flexible(&self) -> bool {
+        self.flexible
+    }
+
+    /// Bytes that everything written so far takes in the buffer, whether they fitted or not.
+    pub fn needed(&self) -> usize {
+        self.needed
+    }
+
+    /// Bytes of records elsewhere, not counted by [`needed`](Writer::needed).
+    pub fn elsewhere(&self) -> usize {
+        self.elsewhere
+    }
+
+    /// How many positions were noted.
+    pub fn gap_count(&self) -> usize {
+        self.gap_count
+    }
+
+    pub(crate) fn set_flexible(&mut self, flexible: bool) {
+        self.flexible = flexible;
+    }
+
+    /// Notes a fault, unless there was one before.
+    #[cold]
+    #[inline(never)]
+    pub fn fail(&mut self, error: EncodeError) {
+        if self.fault.is_none() {
+            self.fault = Some(error);
+        }
+    }
+
+    /// The verdict: how many bytes of the buffer hold the message.
+    pub fn finish(&self) -> Result<usize, EncodeError> {
+        match self.fault {
+            Some(error) => Err(error),
+            None if self.needed > self.capacity => Err(EncodeError::TooSmall { need: self.needed }),
+            None => Ok(self.needed),
+        }
+    }
+
+    /// Writes bytes as they are.
+    pub fn put(&mut self, bytes: &[u8]) {
+        self.needed = self.needed.saturating_add(bytes.len());
+        // Once something did not fit nothing may follow it: `rest` stays empty.
+        if let Some((target, rest)) = core::mem::take(&mut self.rest).split_at_mut_checked(bytes.len()) {
+            target.copy_from_slice(bytes);
+            self.rest = rest;
+        }
+    }
+
+    /// A signed byte.
+    pub fn i8(&mut self, value: i8) {
+        self.put(&value.to_be_bytes());
+    }
+
+    /// A big-endian 16-bit integer.
+    pub fn i16(&mut self, value: i16) {
+        self.put(&value.to_be_bytes());
+    }
+
+    /// A big-endian 32-bit integer.
+    pub fn i32(&mut self, value: i32) {
+        self.put(&value.to_be_bytes());
+    }
+
+    /// A big-endian 64-bit integer.
+    pub fn i64(&mut self, value: i64) {
+        self.put(&value.to_be_bytes());
+    }
+
+    /// An unsigned integer in seven-bit groups, lowest first.
+    pub fn uvarint(&mut self, mut value: u32) {
+        while value >= 0x80 {
+            let [low, ..] = value.to_le_bytes();
+            self.put(&[low | 0x80]);
+            value >>= 7;
+        }
+        let [low, ..] = value.to_le_bytes();
+        self.put(&[low]);
+    }
+
+    /// A length or count as this version writes it; `None` is null. `short` lengths have 16 bits where they are not
+    /// compact.
+    fn length(&mut self, len: Option<usize>, short: bool) {
+        let limit = if short { i16::MAX as usize } else { i32::MAX as usize };
+        if len.is_some_and(|len| len > limit) {
+            self.fail(EncodeError::TooLong);
+        }
+        let len = len.and_then(|len| i32::try_from(len).ok());
+        if self.flexible {
+            self.uvarint(len.map_or(0, |len| len.unsigned_abs().wrapping_add(1)));
+        } else if short {
+            self.i16(len.and_then(|len| i16::try_from(len).ok()).unwrap_or(-1));
+        } else {
+            self.i32(len.unwrap_or(-1));
+        }
+    }
+
+    /// A string or null.
+    pub fn nullable_str(&mut self, value: Option<&str>) {
+        self.length(value.map(str::len), true);
+        self.put(value.unwrap_or("").as_bytes());
+    }
+
+    /// Bytes or null.
+    pub fn nullable_bytes(&mut self, value: Option<&[u8]>) {
+        self.length(value.map(<[u8]>::len), false);
+        self.put(value.unwrap_or(&[]));
+    }
+
+    /// The number of elements of an array, or null.
+    pub(crate) fn count(&mut self, count: Option<usize>) {
+        self.length(count, false);
+    }
+
+    /// The length of records whose bytes are sent from somewhere else, and a note of where.
+    pub(crate) fn gap(&mut self, len: usize) {
+        self.length(Some(len), false);
+        match (core::mem::take(&mut self.gaps).split_first_mut(), u32::try_from(self.needed)) {
+            (Some((gap, gaps)), Ok(at)) => {
+                *gap = at;
+                self.gaps = gaps;
+                self.gap_count = self.gap_count.saturating_add(1);
+            }
+            // A counting writer has no use for positions.
+            _ if self.capacity == 0 => {}
+            _ => self.fail(EncodeError::TooManyGaps),
+        }
+        self.elsewhere = self.elsewhere.saturating_add(len);
+    }
+
+    /// One tagged field: its tag, its size, its value. The value is written twice, first to count it.
+    pub(crate) fn tagged(&mut self, tag: u32, value: &dyn Fn(&mut Writer<'_>)) {
+        let mut counter = Writer::counter(self.version, self.flexible);
+        value(&mut counter);
+        self.uvarint(tag);
+        self.uvarint(u32::try_from(counter.needed).unwrap_or(u32::MAX));
+        value(self);
+    }
+}
