@@ -16,6 +16,8 @@ pub(crate) struct Metadata {
     pub(crate) brokers: Vec<i32>,
     /// Of the topic asked for: its partitions that have a leader.
     pub(crate) partitions_with_leader: usize,
+    /// The least number of replicas in sync of any of them, 0 where there is no partition.
+    pub(crate) in_sync_min: usize,
 }
 
 /// Asks the broker on `port` for the brokers and, if named, one topic.
@@ -85,7 +87,7 @@ fn read_metadata(answer: &[u8]) -> Option<Metadata> {
         skip_string(&mut rest)?; // rack
     }
     int(&mut rest)?; // controller
-    let mut partitions_with_leader = 0;
+    let (mut partitions_with_leader, mut in_sync_min) = (0, usize::MAX);
     for _ in 0..int(&mut rest)? {
         take::<2>(&mut rest)?; // error
         skip_string(&mut rest)?; // name
@@ -95,10 +97,11 @@ fn read_metadata(answer: &[u8]) -> Option<Metadata> {
             int(&mut rest)?; // partition
             partitions_with_leader += usize::from(int(&mut rest)? >= 0);
             skip_ints(&mut rest)?; // replicas
-            skip_ints(&mut rest)?; // in sync
+            in_sync_min = in_sync_min.min(skip_ints(&mut rest)?);
         }
     }
-    Some(Metadata { brokers, partitions_with_leader })
+    let in_sync_min = if in_sync_min == usize::MAX { 0 } else { in_sync_min };
+    Some(Metadata { brokers, partitions_with_leader, in_sync_min })
 }
 
 /// Version 2: throttle time, then per topic a name, an error code and a message.
@@ -123,10 +126,11 @@ fn int(rest: &mut &[u8]) -> Option<i32> {
     take(rest).map(i32::from_be_bytes)
 }
 
-fn skip_ints(rest: &mut &[u8]) -> Option<()> {
+/// How many there were.
+fn skip_ints(rest: &mut &[u8]) -> Option<usize> {
     let count = int(rest)?.max(0) as usize;
     *rest = rest.get(4 * count..)?;
-    Some(())
+    Some(count)
 }
 
 fn skip_string(rest: &mut &[u8]) -> Option<()> {
@@ -154,7 +158,7 @@ mod tests {
             0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 1, 0, 0, 0, 5, 0, 0, 0, 1, 0, 0, 0, 5, // led by 5
             0, 5, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, // led by nobody
         ];
-        let expected = Metadata { brokers: vec![5, 6], partitions_with_leader: 1 };
+        let expected = Metadata { brokers: vec![5, 6], partitions_with_leader: 1, in_sync_min: 0 };
         assert_eq!(read_metadata(&body), Some(expected));
         for end in 0..body.len() {
             assert_eq!(read_metadata(&body[..end]), None, "cut at {end}");

@@ -10,9 +10,6 @@ use crate::node::{Node, START_TIMEOUT, java};
 use crate::settings::Settings;
 use crate::{Error, Result, ask, libs, run};
 
-/// What a node logs when it accepts requests: KRaft's words and ZooKeeper's.
-const STARTED: [&str; 2] = ["Kafka Server started", "] started (kafka.server.KafkaServer)"];
-
 /// Real brokers on loopback ports. Stopped, and their data removed, when dropped.
 ///
 /// All methods take `&self`, so one cluster in a `OnceLock` can serve all tests of a program.
@@ -116,6 +113,15 @@ impl Kafka {
         })
     }
 
+    /// Waits until each partition of `topic` has at least `copies` replicas in sync.
+    pub fn wait_in_sync(&self, topic: &str, copies: usize) -> Result<()> {
+        self.until(&format!("{topic} does not get {copies} replicas in sync"), || {
+            let enough =
+                |port: &u16| ask::metadata(*port, Some(topic)).is_ok_and(|m| m.in_sync_min >= copies);
+            Ok(self.running().iter().all(enough))
+        })
+    }
+
     /// Ends node `id` in an orderly way.
     pub fn stop(&self, id: usize) {
         let node = self.lock()[id - 1].take();
@@ -191,7 +197,8 @@ impl Kafka {
         let Some(mut node) = self.lock()[id - 1].take() else {
             return Err(Error::new(format!("node {id} was stopped while it was starting")));
         };
-        let started = node.wait_for_log(&STARTED);
+        // KRaft's words, and ZooKeeper's.
+        let started = node.wait_for_log(&["Kafka Server started", &format!("[KafkaServer id={id}] started")]);
         self.lock()[id - 1] = Some(node);
         started.map_err(|e| e.while_(&format!("Kafka {} node {id}", self.settings.version.number())))
     }
@@ -252,8 +259,8 @@ fn start_zookeeper(libs: &Path, layout: &Layout) -> Result<Node> {
     let mut server = java(libs, 256, "info", &[], "org.apache.zookeeper.server.quorum.QuorumPeerMain");
     server.arg(dir.join("zoo.cfg")).current_dir(&dir);
     let mut node = Node::spawn(server, dir.join("node.log"))?;
-    node.wait_for_log(&[&format!("binding to port /127.0.0.1:{port}"), &format!("127.0.0.1:{port}")])
-        .map_err(|e| e.while_("ZooKeeper"))?;
+    // "binding to port", in the words of this or that release.
+    node.wait_for_log(&[&format!("127.0.0.1:{port}")]).map_err(|e| e.while_("ZooKeeper"))?;
     let deadline = Instant::now() + START_TIMEOUT;
     while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
         if Instant::now() >= deadline || node.ended() {
