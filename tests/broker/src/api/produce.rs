@@ -1,0 +1,327 @@
+//! Produce: each partition's batch is checked, judged against the producer's state, appended, and acknowledged when
+//! the in-sync replicas have it.
+
+use kafka_proto::ErrorCode;
+use kafka_proto::messages::{
+    LeaderIdAndEpoch, NodeEndpoint, PartitionProduceData, PartitionProduceResponse, ProduceRequest,
+    ProduceResponse, TopicProduceResponse,
+};
+use kafka_proto::record::{Batch, set_append_time};
+use kafka_proto::wire::{Array, Records, Uuid};
+
+use crate::batch_check::check_batch;
+use crate::cluster::Cluster;
+use crate::config::Release;
+use crate::conn::{Ticket, Waiting};
+use crate::producer_state::{Unknown, Verdict};
+use crate::request::{Hangup, Rq};
+use crate::timers::Timer;
+use crate::topics::{NO_ID, TopicId};
+
+/// What is known about one partition of the request so far.
+#[derive(Debug)]
+struct Row {
+    index: i32,
+    code: ErrorCode,
+    message: Option<&'static str>,
+    base_offset: i64,
+    append_time: i64,
+    log_start: i64,
+    /// The high watermark has to reach this before the answer goes (acks=all).
+    required: i64,
+    hint: LeaderIdAndEpoch,
+}
+
+#[derive(Debug)]
+struct TopicRows {
+    name: String,
+    id: TopicId,
+    rows: Vec<Row>,
+}
+
+/// A produce request that waits for replication.
+#[derive(Debug)]
+pub(crate) struct ProduceWait {
+    ticket: Ticket,
+    deadline: u64,
+    topics: Vec<TopicRows>,
+}
+
+/// What holds for all partitions of a request.
+struct Terms<'a> {
+    acks: i16,
+    node: i32,
+    version: i16,
+    transactional_id: Option<&'a str>,
+    forced: Option<ErrorCode>,
+    forced_after: Option<ErrorCode>,
+}
+
+/// Why a partition's records were refused.
+type Refusal = (ErrorCode, Option<&'static str>);
+
+impl Cluster {
+    pub(crate) fn produce(&mut self, rq: &Rq<'_>) -> Result<(), Hangup> {
+        let request: ProduceRequest<'_> = rq.decode()?;
+        let acks = request.acks;
+        let bad_acks = (!(-1..=1).contains(&acks)).then_some(ErrorCode::INVALID_REQUIRED_ACKS);
+        let terms = Terms {
+            acks,
+            node: rq.node,
+            version: rq.version,
+            transactional_id: request.transactional_id,
+            forced: rq.forced.or(bad_acks),
+            forced_after: rq.forced_after,
+        };
+        let mut topics = Vec::with_capacity(request.topic_data.len());
+        for data in request.topic_data {
+            let by_id = rq.version >= 13;
+            let id = if by_id { Some(data.topic_id.0) } else { self.topics.id(data.name) };
+            let id = id.filter(|id| self.topics.get(id).is_some());
+            let rows = data.partition_data.iter().map(|partition| match id {
+                Some(id) => self.produce_one(&id, &partition, &terms),
+                None if by_id => Row::refused(partition.index, (ErrorCode::UNKNOWN_TOPIC_ID, None)),
+                None => Row::refused(partition.index, (ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, None)),
+            });
+            let rows = rows.collect();
+            let id = if by_id { data.topic_id.0 } else { id.unwrap_or(NO_ID) };
+            topics.push(TopicRows { name: data.name.to_owned(), id, rows });
+        }
+        if acks == 0 {
+            return self.unacknowledged(rq, &topics);
+        }
+        let timeout_us = u64::try_from(request.timeout_ms).unwrap_or(0) * 1000;
+        let wait = ProduceWait { ticket: rq.ticket, deadline: self.now.saturating_add(timeout_us), topics };
+        if acks == 1 || self.replicated(&wait) {
+            self.answer_produce(&wait, false);
+        } else {
+            self.wait_for_replicas(wait, true);
+        }
+        Ok(())
+    }
+
+    /// With acks=0 there is no answer; an error shows as a closed connection, as with Kafka.
+    fn unacknowledged(&mut self, rq: &Rq<'_>, topics: &[TopicRows]) -> Result<(), Hangup> {
+        if let Some(row) = topics.iter().flat_map(|t| &t.rows).find(|r| r.code.is_err()) {
+            return Err(Hangup(format!(
+                "produce with acks=0 failed on partition {}: {:?}",
+                row.index, row.code
+            )));
+        }
+        self.conns.no_reply(&rq.ticket);
+        Ok(())
+    }
+
+    fn produce_one(&mut self, id: &TopicId, data: &PartitionProduceData<'_>, terms: &Terms<'_>) -> Row {
+        match self.try_append(id, data, terms) {
+            Ok(mut row) => {
+                if let Some(code) = terms.forced_after {
+                    row = Row { code, ..Row::refused(data.index, (code, None)) };
+                }
+                row
+            }
+            Err(refusal) => {
+                let mut row = Row::refused(data.index, refusal);
+                if refusal.0 == ErrorCode::NOT_LEADER_OR_FOLLOWER
+                    && let Some(p) = self.topics.get(id).and_then(|t| t.partition(data.index))
+                {
+                    row.hint = LeaderIdAndEpoch { leader_id: p.leader, leader_epoch: p.leader_epoch };
+                }
+                row
+            }
+        }
+    }
+
+    fn try_append(
+        &mut self,
+        id: &TopicId,
+        data: &PartitionProduceData<'_>,
+        terms: &Terms<'_>,
+    ) -> Result<Row, Refusal> {
+        let plain = |code| (code, None);
+        let unknown = plain(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+        let (now, lag, wall_ms) = (self.now, self.config.replication_lag_us, self.wall_ms());
+        let strictness = match self.config.release {
+            Release::V2_1 => Unknown::Reject,
+            _ => Unknown::Accept,
+        };
+        let topic = self.topics.get_mut(id).ok_or(unknown)?;
+        let (max_bytes, log_append_time) = (topic.max_message_bytes, topic.log_append_time);
+        let min_isr = topic.min_insync_replicas;
+        let p = topic.partition_mut(data.index).ok_or(unknown)?;
+        if let Some(code) = terms.forced {
+            return Err(plain(code));
+        }
+        if p.leader != terms.node {
+            return Err(plain(ErrorCode::NOT_LEADER_OR_FOLLOWER));
+        }
+        if terms.acks == -1 && p.isr.len() < min_isr {
+            return Err(plain(ErrorCode::NOT_ENOUGH_REPLICAS));
+        }
+        let Records::Bytes(bytes) = data.records else {
+            return Err((ErrorCode::INVALID_RECORD, Some("the records are null")));
+        };
+        let batch: Batch<'_> = check_batch(bytes, max_bytes, terms.version)?;
+        let header = *batch.header();
+        if header.attributes.is_transactional() && terms.transactional_id.is_none() {
+            return Err((
+                ErrorCode::INVALID_RECORD,
+                Some("a transactional batch without a transactional id"),
+            ));
+        }
+        let mut row =
+            Row { log_start: p.log.start_offset(), ..Row::refused(data.index, plain(ErrorCode::NONE)) };
+        if header.producer_id >= 0 {
+            let (pid, epoch) = (header.producer_id, header.producer_epoch);
+            match p.producers.judge(pid, epoch, header.base_sequence, header.count, strictness) {
+                Verdict::Append => {}
+                Verdict::Refuse(code) => return Err(plain(code)),
+                Verdict::Duplicate(found) => {
+                    row.base_offset = found.base_offset;
+                    row.required = found.last_offset + 1;
+                    return Ok(row);
+                }
+            }
+        }
+        let (base, replicates) = if log_append_time {
+            let mut stamped = bytes.to_vec();
+            set_append_time(&mut stamped, wall_ms);
+            row.append_time = wall_ms;
+            let header = kafka_proto::record::BatchHeader { max_timestamp: wall_ms, ..header };
+            p.append(&stamped, &header, now, lag)
+        } else {
+            p.append(bytes, &header, now, lag)
+        };
+        row.base_offset = base;
+        row.required = p.log.end_offset();
+        self.woken.append(&mut p.watchers);
+        if let Some(at) = replicates {
+            self.timers.set(at, Timer::Replicate(*id, data.index));
+        }
+        Ok(row)
+    }
+
+    fn replicated(&self, wait: &ProduceWait) -> bool {
+        wait.topics.iter().all(|t| t.rows.iter().all(|row| self.row_state(t, row) != RowState::Waits))
+    }
+
+    fn row_state(&self, topic: &TopicRows, row: &Row) -> RowState {
+        if row.code.is_err() {
+            return RowState::Done;
+        }
+        match self.topics.get(&topic.id).and_then(|t| t.partition(row.index)) {
+            None => RowState::Lost(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
+            Some(p) if p.log.end_offset() < row.required => RowState::Lost(ErrorCode::NOT_LEADER_OR_FOLLOWER),
+            Some(p) if p.high_watermark >= row.required => RowState::Done,
+            Some(_) => RowState::Waits,
+        }
+    }
+
+    pub(crate) fn retry_produce(&mut self, mut wait: Box<ProduceWait>, expired: bool) {
+        for topic in &mut wait.topics {
+            let mut rows = std::mem::take(&mut topic.rows);
+            for row in &mut rows {
+                match self.row_state(topic, row) {
+                    RowState::Lost(code) => *row = Row::refused(row.index, (code, None)),
+                    RowState::Waits if expired => {
+                        *row = Row::refused(row.index, (ErrorCode::REQUEST_TIMED_OUT, None));
+                    }
+                    _ => {}
+                }
+            }
+            topic.rows = rows;
+        }
+        if expired || self.replicated(&wait) {
+            self.answer_produce(&wait, true);
+        } else {
+            self.wait_for_replicas(*wait, false);
+        }
+    }
+
+    fn wait_for_replicas(&mut self, wait: ProduceWait, first: bool) {
+        let (ticket, deadline) = (wait.ticket, wait.deadline);
+        for topic in &wait.topics {
+            for row in topic.rows.iter().filter(|r| r.code.is_ok()) {
+                let found = self.topics.get_mut(&topic.id).and_then(|t| t.partition_mut(row.index));
+                if let Some(p) = found
+                    && !p.watchers.contains(&ticket.conn)
+                {
+                    p.watchers.push(ticket.conn);
+                }
+            }
+        }
+        self.wait(&ticket, deadline, Waiting::Produce(Box::new(wait)), first);
+    }
+
+    fn answer_produce(&mut self, wait: &ProduceWait, _waited: bool) {
+        let partitions: Vec<Vec<PartitionProduceResponse<'_>>> =
+            wait.topics.iter().map(|t| t.rows.iter().map(Row::answer).collect()).collect();
+        let topics: Vec<TopicProduceResponse<'_>> = wait
+            .topics
+            .iter()
+            .zip(&partitions)
+            .map(|(topic, rows)| TopicProduceResponse {
+                name: &topic.name,
+                topic_id: Uuid(topic.id),
+                partition_responses: Array::slice(rows),
+            })
+            .collect();
+        let hinted = wait.topics.iter().flat_map(|t| &t.rows).map(|r| r.hint.leader_id).filter(|id| *id >= 0);
+        let endpoints = endpoints(&self.nodes, hinted);
+        let answer = ProduceResponse {
+            responses: Array::slice(&topics),
+            throttle_time_ms: i32::try_from(self.faults.throttle_ms).unwrap_or(i32::MAX),
+            node_endpoints: Array::slice(&endpoints),
+        };
+        self.conns.reply(&wait.ticket, &answer);
+    }
+}
+
+#[derive(PartialEq)]
+enum RowState {
+    Done,
+    Waits,
+    Lost(ErrorCode),
+}
+
+impl Row {
+    fn refused(index: i32, (code, message): Refusal) -> Self {
+        Self {
+            index,
+            code,
+            message,
+            base_offset: -1,
+            append_time: -1,
+            log_start: -1,
+            required: 0,
+            hint: LeaderIdAndEpoch::default(),
+        }
+    }
+
+    fn answer(&self) -> PartitionProduceResponse<'_> {
+        PartitionProduceResponse {
+            index: self.index,
+            error_code: self.code,
+            base_offset: self.base_offset,
+            log_append_time_ms: self.append_time,
+            log_start_offset: self.log_start,
+            error_message: self.message,
+            current_leader: self.hint,
+            ..PartitionProduceResponse::default()
+        }
+    }
+}
+
+/// Addresses of the leaders that an answer names (KIP-951).
+pub(crate) fn endpoints(
+    nodes: &[crate::cluster::Node],
+    ids: impl Iterator<Item = i32>,
+) -> Vec<NodeEndpoint<'_>> {
+    let mut ids: Vec<i32> = ids.collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let found = nodes.iter().filter(|n| ids.contains(&n.id));
+    found
+        .map(|n| NodeEndpoint { node_id: n.id, host: &n.host, port: n.port, rack: n.rack.as_deref() })
+        .collect()
+}

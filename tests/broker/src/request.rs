@@ -1,0 +1,63 @@
+//! From a request frame to the code that answers it.
+
+use kafka_proto::{ApiKey, DecodeError, ErrorCode, Message};
+
+use crate::cluster::Cluster;
+use crate::conn::Ticket;
+use crate::versions;
+
+/// A request on its way to its handler.
+pub(crate) struct Rq<'a> {
+    pub ticket: Ticket,
+    pub version: i16,
+    /// The node it arrived at.
+    pub node: i32,
+    /// An error that a fault wants answered, nothing done.
+    pub forced: Option<ErrorCode>,
+    /// An error that a fault wants answered after it was done.
+    pub forced_after: Option<ErrorCode>,
+    pub client_id: &'a str,
+    pub body: &'a [u8],
+}
+
+impl<'a> Rq<'a> {
+    pub fn decode<M: Message<'a>>(&self) -> Result<M, Hangup> {
+        M::decode(self.version, self.body).map_err(|error| {
+            Hangup(format!("malformed {} version {}: {error}", self.ticket.key, self.version))
+        })
+    }
+}
+
+/// The connection is closed, with a line for the log (none when it is empty).
+pub(crate) struct Hangup(pub String);
+
+impl From<DecodeError> for Hangup {
+    fn from(error: DecodeError) -> Self {
+        Self(format!("malformed request: {error}"))
+    }
+}
+
+impl Cluster {
+    pub(crate) fn route(&mut self, rq: &Rq<'_>) -> Result<(), Hangup> {
+        let key = rq.ticket.key;
+        let range = versions::supported(self.config.release, key);
+        let accepted = range.is_some_and(|r| (r.min..=r.max).contains(&rq.version));
+        if !accepted && key != ApiKey::API_VERSIONS {
+            return Err(Hangup(format!("unsupported request: {key} version {}", rq.version)));
+        }
+        match key {
+            ApiKey::API_VERSIONS => self.api_versions(rq, accepted),
+            ApiKey::METADATA => self.metadata(rq),
+            ApiKey::PRODUCE => self.produce(rq),
+            ApiKey::FETCH => self.fetch(rq),
+            ApiKey::LIST_OFFSETS => self.list_offsets(rq),
+            ApiKey::OFFSET_FOR_LEADER_EPOCH => self.offset_for_leader_epoch(rq),
+            ApiKey::CREATE_TOPICS => self.create_topics(rq),
+            ApiKey::DELETE_TOPICS => self.delete_topics(rq),
+            ApiKey::INIT_PRODUCER_ID => self.init_producer_id(rq),
+            ApiKey::FIND_COORDINATOR => self.find_coordinator(rq),
+            ApiKey::DESCRIBE_CLUSTER => self.describe_cluster(rq),
+            _ => Err(Hangup(format!("{key} is not implemented"))),
+        }
+    }
+}
