@@ -1,23 +1,46 @@
 //! The chores of this project: `cargo xtask help` lists them.
 
+mod features;
 mod firmware;
+mod fuzz;
+mod manifest;
+mod miri;
+mod proof;
+mod shell;
+mod stages;
+mod test;
+mod tidy;
+mod tools;
 
 use std::process::ExitCode;
 
 const HELP: &str = "cargo xtask CHORE
-  firmware BIN [--count N] [--dhcp]   build a firmware program, run it in QEMU against a server started here
-  size [--symbols] [BIN]              flash, RAM and stack of the firmware, beside its peers";
+  test [--only STAGE] [--list] [--long] [--all-brokers]   all that has to pass; installs what is missing
+  ci                                                      the same with the long variants, in 70 minutes
+  tidy                                                    STYLE.md, as far as a program can judge
+  proof                                                   no allocator and no panic in the linked codec
+  fuzz [--seconds N] [--list] [TARGET]                    fuzz targets, each for N seconds
+  miri [ARGS]                                             the codec's tests under Miri
+  firmware BIN [--count N] [--dhcp]                       a firmware program in QEMU against a server started here
+  size [--symbols] [BIN]                                  flash, RAM and stack of the firmware, beside its peers";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let (chore, rest) = args.split_first().map_or(("help", &[][..]), |(chore, rest)| (chore.as_str(), rest));
     let result = match chore {
+        "test" => test::test(rest),
+        "ci" => test::ci(rest),
+        "tidy" => tidy::tidy(rest),
+        "proof" => proof::proof(rest),
+        "fuzz" => fuzz::fuzz(rest),
+        "miri" => miri::miri(rest),
         "firmware" => firmware::firmware(rest),
         "size" => firmware::size(rest),
-        _ => {
+        "help" | "--help" | "-h" => {
             println!("{HELP}");
             Ok(())
         }
+        _ => Err(format!("no such chore\n{HELP}").into()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,15 @@
+//! `cargo xtask miri`: the codec's own tests under Miri, which sees undefined behaviour.
+
+use crate::shell::{Result, cargo};
+use crate::tools::{self, Tool};
+
+/// Runs the library tests of kafka-proto, or what `args` say to `cargo miri test`.
+pub fn miri(args: &[String]) -> Result {
+    tools::need(&[Tool::Nightly])?;
+    let test = cargo("+nightly miri test").env("MIRIFLAGS", "-Zmiri-disable-isolation");
+    if args.is_empty() {
+        test.args(["--quiet", "-p", "kafka-proto", "--lib"]).run()
+    } else {
+        test.args(args).run()
+    }
+}

@@ -1,0 +1,56 @@
+//! What is judged by building and running it on this machine.
+
+use crate::features;
+use crate::shell::{Result, cargo};
+use crate::test::Options;
+use crate::tools::TARGETS;
+use crate::{fuzz, miri, proof};
+
+/// The crates that are published, each after what it stands on.
+const PUBLISHED: [&str; 4] = ["kafka-proto", "kafka-client-core", "kafka-std", "kafka-embassy"];
+
+/// Tests that start a JVM have stages of their own.
+const WITH_JAVA: [&str; 2] = ["kafka-cluster", "kafka-conformance"];
+
+pub fn test(_: &Options) -> Result {
+    let exclude = WITH_JAVA.iter().flat_map(|name| ["--exclude", name]);
+    cargo("test --quiet --workspace").args(exclude).run()?;
+    for name in features::CORE {
+        for set in features::sets(name)? {
+            cargo("test --quiet -p").args([name]).args(set.args()).run()?;
+        }
+    }
+    Ok(())
+}
+
+pub fn embedded(_: &Options) -> Result {
+    for target in TARGETS {
+        for name in features::CORE {
+            cargo("build --quiet --release --no-default-features -p")
+                .args([name, "--target", target])
+                .run()?;
+        }
+        cargo("build --quiet --release -p kafka-embassy --target").args([target]).run()?;
+    }
+    Ok(())
+}
+
+pub fn proof(_: &Options) -> Result {
+    proof::proof(&[])
+}
+
+pub fn package(_: &Options) -> Result {
+    let names = PUBLISHED.iter().flat_map(|name| ["-p", name]);
+    // What is tested is the tree as it is; that it is also committed is not this stage's business.
+    cargo("package --quiet --allow-dirty").args(names).run()
+}
+
+pub fn fuzz(options: &Options) -> Result {
+    // All targets together get half of what is left of a long run.
+    let targets = fuzz::targets()?.len().max(1) as u64;
+    fuzz::fuzz_each(options.seconds(10 * targets, 0.5) / targets)
+}
+
+pub fn miri(_: &Options) -> Result {
+    miri::miri(&[])
+}

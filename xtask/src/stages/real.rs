@@ -1,0 +1,27 @@
+//! What is judged by programs that are not ours: Apache's classes, real Kafka, QEMU.
+
+use crate::firmware;
+use crate::shell::{Result, cargo};
+use crate::test::Options;
+
+pub fn conformance(options: &Options) -> Result {
+    let test = cargo("test --quiet --release -p kafka-conformance");
+    if options.long { test.args(["--", "--include-ignored"]).run() } else { test.run() }
+}
+
+pub fn cluster(options: &Options) -> Result {
+    // One test at a time: JVMs beside each other on few cores make each other's time-outs.
+    let test = cargo("test --quiet -p kafka-cluster -- --test-threads=1");
+    if options.all_brokers { test.args(["--include-ignored"]).run() } else { test.run() }
+}
+
+pub fn firmware(_: &Options) -> Result {
+    for bin in ["echo", "pub_minimq", "pub_rust_mqtt"] {
+        firmware::firmware(&[bin.to_owned()])?;
+    }
+    Ok(())
+}
+
+pub fn size(_: &Options) -> Result {
+    firmware::size(&[])
+}

@@ -1,0 +1,36 @@
+//! What is judged by reading: style, format, lints, documentation.
+
+use crate::features;
+use crate::shell::{Result, cargo, root};
+use crate::test::Options;
+use crate::tidy;
+
+/// Workspaces of their own, which the commands at the top do not reach.
+const OTHER_WORKSPACES: [&str; 3] = ["examples/firmware", "tests/fuzz", "tests/proof"];
+
+pub fn tidy(_: &Options) -> Result {
+    tidy::tidy(&[])
+}
+
+pub fn format(_: &Options) -> Result {
+    cargo("fmt --all --check").run()?;
+    for dir in OTHER_WORKSPACES.into_iter().filter(|dir| root().join(dir).join("Cargo.toml").exists()) {
+        cargo("fmt --all --check").dir(dir).run()?;
+    }
+    Ok(())
+}
+
+pub fn lint(_: &Options) -> Result {
+    cargo("clippy --quiet --workspace --all-targets -- -D warnings").run()?;
+    for name in features::CORE {
+        for set in features::sets(name)? {
+            cargo("clippy --quiet -p").args([name]).args(set.args()).args(["--", "-D", "warnings"]).run()?;
+        }
+        cargo("clippy --quiet --all-features -p").args([name, "--", "-D", "warnings"]).run()?;
+    }
+    Ok(())
+}
+
+pub fn doc(_: &Options) -> Result {
+    cargo("doc --quiet --workspace --no-deps").env("RUSTDOCFLAGS", "-D warnings").run()
+}
