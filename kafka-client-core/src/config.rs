@@ -1,0 +1,210 @@
+//! Settings of the client, in the units the core works with. Names and defaults are the Java client's; the dotted
+//! names themselves (`linger.ms`, …) are known to the adapters.
+
+use kafka_proto::record::Codec;
+
+use crate::time::Duration;
+
+/// What producer and consumer have in common.
+#[derive(Clone, Copy, Debug)]
+pub struct ClientConfig<'m> {
+    /// `client.id`: named in every request, shown in the broker's logs and quotas.
+    pub client_id: &'m str,
+    /// `request.timeout.ms`: how long to wait for an answer before the connection is given up.
+    pub request_timeout: Duration,
+    /// `retry.backoff.ms`: the first wait before a request is tried again.
+    pub retry_backoff: Duration,
+    /// `retry.backoff.max.ms`: the longest such wait.
+    pub retry_backoff_max: Duration,
+    /// `reconnect.backoff.ms`: the first wait before a broker is connected to again.
+    pub reconnect_backoff: Duration,
+    /// `reconnect.backoff.max.ms`: the longest such wait.
+    pub reconnect_backoff_max: Duration,
+    /// `socket.connection.setup.timeout.ms`: how long a TCP connection may take to open.
+    pub connection_setup_timeout: Duration,
+    /// `connections.max.idle.ms`: an unused connection is closed after this long.
+    pub connections_max_idle: Duration,
+    /// `metadata.max.age.ms`: leaders are asked for again after this long, even if nothing failed.
+    pub metadata_max_age: Duration,
+    /// `allow.auto.create.topics`: whether asking for a topic may create it.
+    pub allow_auto_create_topics: bool,
+    /// `max.in.flight.requests.per.connection`, 1 to [`IN_FLIGHT_MAX`].
+    pub max_in_flight: u8,
+    /// The largest response accepted where the receive buffer can grow, in bytes.
+    pub response_size_max: u32,
+    /// Seeds backoff jitter and the first sticky partition; two clients should differ.
+    pub seed: u64,
+}
+
+/// The most requests a connection can have under way. Five keep order with idempotence and fill any link; more only
+/// widens what is lost with a connection.
+pub const IN_FLIGHT_MAX: usize = 8;
+
+impl ClientConfig<'_> {
+    /// Java's defaults.
+    pub const DEFAULT: ClientConfig<'static> = ClientConfig {
+        client_id: "",
+        request_timeout: Duration::from_millis(30_000),
+        retry_backoff: Duration::from_millis(100),
+        retry_backoff_max: Duration::from_millis(1_000),
+        reconnect_backoff: Duration::from_millis(50),
+        reconnect_backoff_max: Duration::from_millis(1_000),
+        connection_setup_timeout: Duration::from_millis(10_000),
+        connections_max_idle: Duration::from_millis(540_000),
+        metadata_max_age: Duration::from_millis(300_000),
+        allow_auto_create_topics: true,
+        max_in_flight: 5,
+        response_size_max: 100 * 1024 * 1024,
+        seed: 0,
+    };
+}
+
+impl Default for ClientConfig<'_> {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// `acks`: whose word counts as an acknowledgement.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Acks {
+    /// Nobody's: a record counts as sent when its last byte was written to the socket.
+    None,
+    /// The partition leader's.
+    Leader,
+    /// That of all in-sync replicas.
+    #[default]
+    All,
+}
+
+impl Acks {
+    /// The value on the wire.
+    pub fn to_wire(self) -> i16 {
+        match self {
+            Acks::None => 0,
+            Acks::Leader => 1,
+            Acks::All => -1,
+        }
+    }
+}
+
+/// The producer's settings.
+#[derive(Clone, Copy, Debug)]
+pub struct ProducerConfig {
+    /// `acks`.
+    pub acks: Acks,
+    /// `enable.idempotence`: no duplicates and no reordering on retry; needs [`Acks::All`] and at most 5 in flight.
+    pub idempotence: bool,
+    /// `batch.size` in bytes: the size of a slot of the batch pool.
+    pub batch_size: u32,
+    /// `buffer.memory` in bytes: the batch pool grows to this where memory can be allocated.
+    pub buffer_memory: u64,
+    /// `linger.ms`: how long a batch that is not full waits for more records.
+    pub linger: Duration,
+    /// `delivery.timeout.ms`: every record is resolved within this time of `append`.
+    pub delivery_timeout: Duration,
+    /// `max.request.size` in bytes, of one record batch and of one request.
+    pub max_request_size: u32,
+    /// `retries`: how often a batch is tried again before it fails.
+    pub retries: u32,
+    /// `compression.type`.
+    pub codec: Codec,
+    /// `compression.<codec>.level`, where the codec has levels.
+    pub compression_level: Option<i32>,
+}
+
+impl ProducerConfig {
+    /// Java's defaults.
+    pub const DEFAULT: ProducerConfig = ProducerConfig {
+        acks: Acks::All,
+        idempotence: true,
+        batch_size: 16_384,
+        buffer_memory: 32 * 1024 * 1024,
+        linger: Duration::from_millis(5),
+        delivery_timeout: Duration::from_millis(120_000),
+        max_request_size: 1_048_576,
+        retries: i32::MAX as u32,
+        codec: Codec::None,
+        compression_level: None,
+    };
+}
+
+impl Default for ProducerConfig {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// Two settings that contradict each other, named as in Java's configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The setting to change, e.g. `delivery.timeout.ms`.
+    pub setting: &'static str,
+    /// What it must satisfy, e.g. "at least linger.ms + request.timeout.ms".
+    pub rule: &'static str,
+}
+
+impl core::fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{}: must be {}", self.setting, self.rule)
+    }
+}
+
+impl core::error::Error for ConfigError {}
+
+/// Checks the producer's settings against each other; the first rule broken is the error.
+pub fn check_producer(client: &ClientConfig<'_>, producer: &ProducerConfig) -> Result<(), ConfigError> {
+    let rules = [
+        (
+            (1..=IN_FLIGHT_MAX).contains(&usize::from(client.max_in_flight)),
+            "max.in.flight.requests.per.connection",
+            "between 1 and 8",
+        ),
+        (
+            !producer.idempotence || client.max_in_flight <= 5,
+            "max.in.flight.requests.per.connection",
+            "at most 5 with enable.idempotence=true",
+        ),
+        (!producer.idempotence || producer.acks == Acks::All, "acks", "all with enable.idempotence=true"),
+        (!producer.idempotence || producer.retries > 0, "retries", "at least 1 with enable.idempotence=true"),
+        (
+            producer.delivery_timeout.0 >= producer.linger.0.saturating_add(client.request_timeout.0),
+            "delivery.timeout.ms",
+            "at least linger.ms + request.timeout.ms",
+        ),
+        (client.request_timeout.0 > 0, "request.timeout.ms", "greater than 0"),
+        (producer.batch_size >= 128, "batch.size", "at least 128 bytes"),
+        (
+            producer.buffer_memory >= u64::from(producer.batch_size),
+            "buffer.memory",
+            "at least batch.size",
+        ),
+        (producer.max_request_size >= 256, "max.request.size", "at least 256 bytes"),
+    ];
+    match rules.into_iter().find(|(holds, ..)| !holds) {
+        Some((_, setting, rule)) => Err(ConfigError { setting, rule }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_contradiction_names_its_setting() {
+        let ok = (ClientConfig::DEFAULT, ProducerConfig::DEFAULT);
+        assert_eq!(check_producer(&ok.0, &ok.1), Ok(()));
+        let broken = |change: fn(&mut ClientConfig<'static>, &mut ProducerConfig)| {
+            let mut both = ok;
+            change(&mut both.0, &mut both.1);
+            check_producer(&both.0, &both.1).expect_err("accepted").setting
+        };
+        assert_eq!(broken(|_, p| p.acks = Acks::Leader), "acks");
+        assert_eq!(broken(|_, p| p.retries = 0), "retries");
+        assert_eq!(broken(|c, _| c.max_in_flight = 6), "max.in.flight.requests.per.connection");
+        assert_eq!(broken(|c, _| c.max_in_flight = 0), "max.in.flight.requests.per.connection");
+        assert_eq!(broken(|_, p| p.delivery_timeout = Duration::from_millis(30_001)), "delivery.timeout.ms");
+        assert_eq!(broken(|_, p| p.buffer_memory = 1), "buffer.memory");
+    }
+}

@@ -1,0 +1,408 @@
+//! Connections to the cluster: what producer and consumer share.
+//!
+//! [`Net`] knows brokers and connections, opens and closes them, negotiates versions, pairs answers with requests,
+//! and keeps the cluster's metadata fresh. It does not know what a produce or fetch request means: its owner asks
+//! for a connection with [`Net::accepting`], begins a request with [`Net::begin`], and gets the answer from
+//! [`Net::receive`].
+
+pub(crate) mod api;
+pub(crate) mod broker;
+pub(crate) mod connection;
+mod life;
+pub(crate) mod receive;
+mod refresh;
+pub(crate) mod transmit;
+
+use core::net::SocketAddr;
+use core::ops::Range;
+
+use kafka_proto::frame;
+use kafka_proto::messages::api_versions::{ApiVersionsRequest, ApiVersionsResponse};
+use kafka_proto::{ErrorCode, Message, Request as RequestMessage};
+
+pub use broker::{ADDRESSES_MAX, Trouble};
+pub use connection::ConnId;
+pub use receive::RxBuf;
+pub use transmit::{Part, Transmit, TxFrame};
+
+use crate::config::ClientConfig;
+use crate::metadata::Topics;
+use crate::random::Random;
+use crate::storage::{Mem, NIL, Storage, Table};
+use crate::time::{Duration, Instant};
+use api::{Api, Versions};
+use broker::{Broker, Role};
+use connection::{Connection, Request, State};
+use receive::Front;
+use refresh::Refresh;
+
+/// Names a host to be resolved; [`Host`] has the name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HostId(pub(crate) u32);
+
+/// A host name and port, as configured or as the cluster advertises it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Host<'a> {
+    /// A name, or an address in text.
+    pub name: &'a str,
+    /// TCP port.
+    pub port: u16,
+}
+
+/// What the adapter is asked to do about connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Find the addresses of a host; answer with `handle_resolved`.
+    Resolve(HostId),
+    /// Open a TCP connection, with `TCP_NODELAY`; answer with `handle_connected` or `handle_closed`.
+    Connect(ConnId, SocketAddr),
+    /// Close it; answer with `handle_closed`.
+    Close(ConnId),
+}
+
+/// How a connection ended, as the adapter saw it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closed {
+    /// The adapter closed it because it was asked to ([`Action::Close`]).
+    Asked,
+    /// It could not be opened, or broke, for this reason.
+    Because(Trouble),
+}
+
+/// An answer that [`Net`] does not use itself.
+pub(crate) struct Reply {
+    pub(crate) request: Request,
+    /// Where the body is in the receive buffer.
+    pub(crate) body: Range<usize>,
+    /// Where the frame ends in the receive buffer.
+    pub(crate) end: usize,
+}
+
+/// What [`Net::receive`] found at the front of a receive buffer.
+pub(crate) enum Inbound {
+    /// Nothing more.
+    Done,
+    /// An answer that was dealt with; look again.
+    Handled,
+    /// The cluster's metadata changed; look again.
+    Metadata,
+    /// An answer for the owner.
+    Reply(Reply),
+}
+
+/// Memory for connections and metadata.
+pub struct NetMemory<'m> {
+    pub(crate) brokers: Storage<'m, Broker<'m>>,
+    pub(crate) conns: Storage<'m, Connection<'m>>,
+    pub(crate) rx: Storage<'m, RxBuf<'m>>,
+    pub(crate) tx: Storage<'m, TxFrame<'m>>,
+    pub(crate) topics: Topics<'m>,
+}
+
+pub(crate) struct Net<'m> {
+    pub(crate) config: ClientConfig<'m>,
+    pub(crate) brokers: Table<'m, Broker<'m>>,
+    pub(crate) conns: Table<'m, Connection<'m>>,
+    /// Lent receive buffers that no connection uses.
+    rx: Storage<'m, RxBuf<'m>>,
+    /// Frames that are not being written.
+    tx: Storage<'m, TxFrame<'m>>,
+    pub(crate) topics: Topics<'m>,
+    pub(crate) random: Random,
+    pub(crate) refresh: Refresh,
+    /// Connections whose receive buffer waits to be given to the adapter.
+    idle_rx: u32,
+    pub(crate) closing: bool,
+}
+
+impl<'m> Net<'m> {
+    pub(crate) fn new(config: ClientConfig<'m>, memory: NetMemory<'m>) -> Self {
+        Net {
+            random: Random::new(config.seed),
+            config,
+            brokers: Table::new(memory.brokers),
+            conns: Table::new(memory.conns),
+            rx: memory.rx,
+            tx: memory.tx,
+            topics: memory.topics,
+            refresh: Refresh::default(),
+            idle_rx: 0,
+            closing: false,
+        }
+    }
+
+    /// The entry of an open connection, or `None` for an id of the past.
+    pub(crate) fn conn(&mut self, id: ConnId) -> Option<&mut Connection<'m>> {
+        let conn = &mut self.conns[id.index];
+        (conn.generation == id.generation && conn.state != State::Free).then_some(conn)
+    }
+
+    pub(crate) fn id(&self, index: u32) -> ConnId {
+        ConnId { index, generation: self.conns[index].generation }
+    }
+
+    /// A buffer to read into, with the connection it is for.
+    pub(crate) fn poll_read(&mut self) -> Option<(ConnId, RxBuf<'m>)> {
+        if self.idle_rx == 0 {
+            return None;
+        }
+        for index in self.conns.indices() {
+            if self.conns[index].is_open()
+                && let Some(rx) = self.conns[index].rx.take()
+            {
+                self.idle_rx = self.idle_rx.saturating_sub(1);
+                return Some((self.id(index), rx));
+            }
+        }
+        self.idle_rx = 0;
+        None
+    }
+
+    /// Puts a receive buffer back for the next `poll_read`.
+    pub(crate) fn keep_rx(&mut self, conn: ConnId, rx: RxBuf<'m>) {
+        match self.conn(conn) {
+            Some(entry) if entry.rx.is_none() => {
+                entry.rx = Some(rx);
+                self.idle_rx += 1;
+            }
+            _ => self.drop_rx(rx),
+        }
+    }
+
+    /// A receive buffer is free for another connection; one from the heap is dropped.
+    pub(crate) fn drop_rx(&mut self, mut rx: RxBuf<'m>) {
+        rx.clear();
+        if !rx.mem.is_owned() {
+            let _ = self.rx.push(rx);
+        }
+    }
+
+    /// A free receive buffer.
+    pub(crate) fn take_rx(&mut self) -> Option<RxBuf<'m>> {
+        #[cfg(feature = "alloc")]
+        if self.rx.is_empty() && self.rx.room() == usize::MAX {
+            return Some(RxBuf::new(crate::storage::Mem::owned(RX_OWNED_START)));
+        }
+        self.rx.pop()
+    }
+
+    /// Takes the next answer off the front of `rx`, which came from `conn`.
+    pub(crate) fn receive(&mut self, now: Instant, conn: ConnId, rx: &mut RxBuf<'m>) -> Inbound {
+        let size_max = self.config.response_size_max;
+        let Some(entry) = self.conn(conn).filter(|c| c.is_open()) else { return Inbound::Done };
+        let end = match rx.front(size_max) {
+            Front::Partial => return Inbound::Done,
+            Front::Frame { end } => end,
+            Front::BadLength(len) => {
+                self.fail(conn, Trouble::NotKafka(len.to_be_bytes()));
+                return Inbound::Done;
+            }
+            Front::NoRoom { need } => {
+                self.fail(conn, Trouble::ResponseTooLarge { need: u32::try_from(need).unwrap_or(u32::MAX) });
+                return Inbound::Done;
+            }
+        };
+        entry.last_used = now;
+        let whole = rx.mem.get(4..end).unwrap_or_default();
+        let Some(request) = entry.in_flight.pop_front() else {
+            self.fail(conn, Trouble::NotKafka(start_of(whole)));
+            return Inbound::Done;
+        };
+        let (correlation, body) = match frame::decode_response_header(request.api.key(), request.version, whole) {
+            Ok(header) => header,
+            Err(error) => {
+                self.abandon(conn, request, Trouble::Malformed(error));
+                return Inbound::Done;
+            }
+        };
+        if correlation != request.correlation {
+            self.abandon(conn, request, Trouble::NotKafka(start_of(whole)));
+            return Inbound::Done;
+        }
+        let body = end - body.len()..end;
+        let bytes = rx.mem.get(body.clone()).unwrap_or_default();
+        let outcome = match request.api {
+            Api::ApiVersions => self.on_api_versions(conn, request.version, bytes).map(|()| Inbound::Handled),
+            Api::Metadata => self.on_metadata(now, conn, request.version, bytes).map(|()| Inbound::Metadata),
+            _ => return Inbound::Reply(Reply { request, body, end }),
+        };
+        rx.consume(end);
+        outcome.unwrap_or_else(|trouble| {
+            self.fail(conn, trouble);
+            Inbound::Done
+        })
+    }
+
+    fn on_api_versions(&mut self, conn: ConnId, version: i16, body: &[u8]) -> Result<(), Trouble> {
+        // A broker that does not know our version answers with this error, in the format of version 0.
+        let refused = body.first_chunk().is_some_and(|code| ErrorCode(i16::from_be_bytes(*code)) == ErrorCode::UNSUPPORTED_VERSION);
+        let format = if refused { 0 } else { version };
+        let response = ApiVersionsResponse::decode(format, body).map_err(Trouble::Malformed)?;
+        let versions = Versions::negotiate(&response);
+        let Some(entry) = self.conn(conn) else { return Ok(()) };
+        if refused && versions.of(Api::Metadata).is_none() {
+            // It lists at most what it wants to be asked with; an old one lists nothing and knows version 0.
+            let next = versions.of(Api::ApiVersions).filter(|v| *v < version).unwrap_or(0);
+            if next == version {
+                return Err(Trouble::Unsupported);
+            }
+            entry.hello = Some(next);
+            return Ok(());
+        }
+        if !refused && response.error_code != ErrorCode::NONE || versions.of(Api::Metadata).is_none() {
+            return Err(Trouble::Unsupported);
+        }
+        entry.versions = versions;
+        entry.state = State::Ready;
+        let broker = entry.broker;
+        let role = entry.role;
+        self.brokers[broker].succeeded();
+        self.brokers[broker].want(role, false);
+        Ok(())
+    }
+
+    /// A connection of this role to this broker that takes another request now, or `NIL`.
+    pub(crate) fn accepting(&self, now: Instant, broker: u32, role: Role) -> u32 {
+        let max = self.config.max_in_flight;
+        self.conns.position(|c| c.broker == broker && c.role == role && c.accepts(now, max))
+    }
+
+    /// Enters an encoded request into its connection: from here on an answer is due.
+    pub(crate) fn enter(
+        &mut self,
+        now: Instant,
+        conn: u32,
+        request: Begin,
+        frame: TxFrame<'m>,
+        encoded: Encoded,
+    ) -> Result<Transmit<'m>, TxFrame<'m>> {
+        let entry = &mut self.conns[conn];
+        if request.answered {
+            let in_flight = Request {
+                api: request.api,
+                version: request.version,
+                correlation: entry.next_correlation,
+                deadline: now + request.timeout,
+                token: request.token,
+            };
+            if entry.in_flight.push_back(in_flight).is_err() {
+                return Err(frame);
+            }
+        }
+        entry.next_correlation = entry.next_correlation.wrapping_add(1) & i32::MAX;
+        entry.last_used = now;
+        entry.writing = true;
+        let Encoded { head_len, frame_len } = encoded;
+        Ok(Transmit { conn: self.id(conn), frame, head_len, total: frame_len, written: 0 })
+    }
+
+    /// Enters a request that was encoded, or puts its frame back when it was not.
+    pub(crate) fn enter_if(
+        &mut self,
+        now: Instant,
+        conn: u32,
+        request: Begin,
+        frame: TxFrame<'m>,
+        encoded: Option<Encoded>,
+    ) -> Option<Transmit<'m>> {
+        let entered = match encoded {
+            Some(encoded) => self.enter(now, conn, request, frame, encoded),
+            None => Err(frame),
+        };
+        entered.map_err(|frame| self.keep_frame(frame)).ok()
+    }
+
+    /// A frame to encode a request into.
+    pub(crate) fn take_frame(&mut self) -> Option<TxFrame<'m>> {
+        #[cfg(feature = "alloc")]
+        if self.tx.is_empty() && self.tx.room() == usize::MAX {
+            return Some(TxFrame::owned());
+        }
+        self.tx.pop()
+    }
+
+    /// A frame is free again; its parts were taken out before.
+    pub(crate) fn keep_frame(&mut self, frame: TxFrame<'m>) {
+        let _ = self.tx.push(frame);
+    }
+
+    /// A request of [`Net`]'s own that may go now.
+    pub(crate) fn poll_transmit(&mut self, now: Instant) -> Option<Transmit<'m>> {
+        for index in self.conns.indices() {
+            let conn = &self.conns[index];
+            let Some(version) = conn.hello.filter(|_| conn.state == State::Negotiating && !conn.writing) else {
+                continue;
+            };
+            let body = ApiVersionsRequest {
+                client_software_name: "kafka-client-core",
+                client_software_version: env!("CARGO_PKG_VERSION"),
+                ..ApiVersionsRequest::default()
+            };
+            let mut frame = self.take_frame()?;
+            let encoded = encode_for(&self.conns[index], &self.config, version, &mut frame.head, &body, &mut []);
+            let sent = self.enter_if(now, index, self.own(Api::ApiVersions, version), frame, encoded);
+            if sent.is_some() {
+                self.conns[index].hello = None;
+                return sent;
+            }
+        }
+        self.poll_refresh(now)
+    }
+
+    fn own(&self, api: Api, version: i16) -> Begin {
+        Begin { api, version, token: NIL, timeout: self.config.request_timeout, answered: true }
+    }
+}
+
+/// Bytes of a receive buffer from the heap before it knows what it will hold.
+#[cfg(feature = "alloc")]
+const RX_OWNED_START: usize = 4096;
+
+/// The most batches in one produce request. On the heap, 64: as many of 16 KiB as `max.request.size` holds. Where
+/// memory is lent, 8: their positions lie on the stack.
+pub(crate) const PARTS_MAX: usize = if cfg!(feature = "alloc") { 64 } else { 8 };
+
+/// What is remembered of a request that begins.
+pub(crate) struct Begin {
+    pub(crate) api: Api,
+    pub(crate) version: i16,
+    pub(crate) token: u32,
+    pub(crate) timeout: Duration,
+    /// False for acks=0, which the broker does not answer.
+    pub(crate) answered: bool,
+}
+
+/// How long an encoded request is: in its head, and on the wire with the batches between.
+#[derive(Clone, Copy)]
+pub(crate) struct Encoded {
+    head_len: u32,
+    frame_len: u32,
+}
+
+/// Encodes a request as the next one of `conn`; `None` when `head` has too little room and cannot grow. Batches that
+/// live elsewhere have their positions put into `gaps`.
+///
+/// Apart from [`Net::enter`] because a body borrows from the tables of [`Net`] while it is encoded.
+pub(crate) fn encode_for<'r, R: RequestMessage<'r>>(
+    conn: &Connection<'_>,
+    config: &ClientConfig<'_>,
+    version: i16,
+    head: &mut Mem<'_>,
+    body: &R,
+    gaps: &mut [u32],
+) -> Option<Encoded> {
+    let header = (version, conn.next_correlation, Some(config.client_id));
+    let encoded = match frame::encode_request(head, header, body, gaps) {
+        Err(kafka_proto::EncodeError::TooSmall { need }) if head.grow(need, 0) => {
+            frame::encode_request(head, header, body, gaps)
+        }
+        other => other,
+    };
+    let encoded = encoded.ok()?;
+    let len = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    Some(Encoded { head_len: len(encoded.head_len), frame_len: len(encoded.frame_len) })
+}
+
+fn start_of(bytes: &[u8]) -> [u8; 4] {
+    bytes.first_chunk().copied().unwrap_or_default()
+}

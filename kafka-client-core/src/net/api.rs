@@ -1,0 +1,70 @@
+//! The APIs this client sends, and the version of each that a broker and the client have in common.
+
+use kafka_proto::ApiKey;
+use kafka_proto::messages::api_versions::ApiVersionsResponse;
+
+/// An API the client sends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Api {
+    #[default]
+    ApiVersions,
+    Metadata,
+    Produce,
+    InitProducerId,
+    Fetch,
+    ListOffsets,
+}
+
+const COUNT: usize = 6;
+
+/// Key, oldest and newest version that the client negotiates, in the order of [`Api`].
+const SUPPORTED: [(ApiKey, i16, i16); COUNT] = [
+    (ApiKey::API_VERSIONS, 0, 4),
+    (ApiKey::METADATA, 1, 13),
+    (ApiKey::PRODUCE, 3, 13),
+    (ApiKey::INIT_PRODUCER_ID, 0, 5),
+    (ApiKey::FETCH, 4, 17),
+    (ApiKey::LIST_OFFSETS, 1, 10),
+];
+
+impl Api {
+    pub(crate) fn key(self) -> ApiKey {
+        SUPPORTED.get(self as usize).map_or(ApiKey::API_VERSIONS, |s| s.0)
+    }
+
+    /// The newest version of ours.
+    pub(crate) fn newest(self) -> i16 {
+        SUPPORTED.get(self as usize).map_or(0, |s| s.2)
+    }
+}
+
+/// What one broker and the client have in common: a version for each [`Api`], −1 where there is none.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Versions([i8; COUNT]);
+
+impl Default for Versions {
+    fn default() -> Self {
+        Versions([-1; COUNT])
+    }
+}
+
+impl Versions {
+    pub(crate) fn of(&self, api: Api) -> Option<i16> {
+        self.0.get(api as usize).copied().filter(|v| *v >= 0).map(i16::from)
+    }
+
+    /// The highest common version of each API the broker lists.
+    pub(crate) fn negotiate(response: &ApiVersionsResponse<'_>) -> Versions {
+        let mut versions = Versions::default();
+        for listed in response.api_keys.iter() {
+            for (ours, version) in SUPPORTED.iter().zip(versions.0.iter_mut()) {
+                let (key, oldest, newest) = *ours;
+                let common = newest.min(listed.max_version);
+                if key.0 == listed.api_key && common >= oldest.max(listed.min_version) {
+                    *version = i8::try_from(common).unwrap_or(-1);
+                }
+            }
+        }
+        versions
+    }
+}

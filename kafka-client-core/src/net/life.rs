@@ -1,0 +1,238 @@
+//! How connections begin and end: demand, name resolution, addresses, timeouts, backoff.
+
+use core::net::SocketAddr;
+
+use super::api::Api;
+use super::broker::{BOOTSTRAP, Broker, ROLES, Resolution, Role, Trouble};
+use super::connection::{ConnId, Request, State};
+use super::{Action, Closed, Host, HostId, Net, RxBuf};
+use crate::random::backoff;
+use crate::storage::{NIL, Text};
+use crate::time::Instant;
+
+impl<'m> Net<'m> {
+    /// Adds an address of `bootstrap.servers`; false when there is no room.
+    pub(crate) fn add_bootstrap(&mut self, host: Text<'m>, port: u16) -> bool {
+        self.brokers.push(Broker::new(BOOTSTRAP, host, port)).is_ok()
+    }
+
+    pub(crate) fn host(&self, host: HostId) -> Host<'_> {
+        let broker = &self.brokers[host.0];
+        Host { name: &broker.host, port: broker.port }
+    }
+
+    /// The brokers that could not be used lately, and why.
+    pub(crate) fn troubles(&self) -> impl Iterator<Item = (Host<'_>, Trouble)> {
+        self.brokers.iter().filter_map(|b| Some((Host { name: &b.host, port: b.port }, b.trouble?)))
+    }
+
+    pub(crate) fn handle_resolved(&mut self, now: Instant, host: HostId, found: &[SocketAddr]) {
+        self.brokers[host.0].resolved(found);
+        if found.is_empty() {
+            self.back_off(now, host.0, Trouble::Unresolved);
+        }
+    }
+
+    pub(crate) fn handle_connected(&mut self, now: Instant, conn: ConnId) {
+        let newest = Api::ApiVersions.newest();
+        let timeout = self.config.request_timeout;
+        let Some(entry) = self.conn(conn).filter(|c| c.state == State::Connecting) else { return };
+        entry.state = State::Negotiating;
+        entry.last_used = now;
+        entry.deadline = now + timeout;
+        let broker = entry.broker;
+        // A broker that reset the connection on our newest version is asked with an older one.
+        let version = [newest, 3, 0].get(usize::from(self.brokers[broker].hello)).copied().unwrap_or(0);
+        self.conns[conn.index].hello = Some(version);
+        match self.conns[conn.index].rx.is_some() {
+            true => self.note_idle_rx(),
+            false => self.fail(conn, Trouble::ResponseTooLarge { need: 0 }),
+        }
+    }
+
+    /// The connection is gone. Its requests without an answer stay, to be taken with [`Net::take_unanswered`],
+    /// until [`Net::forget`].
+    pub(crate) fn handle_closed(&mut self, now: Instant, conn: ConnId, why: Closed, rx: Option<RxBuf<'m>>) {
+        if let Some(rx) = rx {
+            self.drop_rx(rx);
+        }
+        let Some(entry) = self.conn(conn) else { return };
+        let (state, broker, role) = (entry.state, entry.broker, entry.role);
+        if let Some(rx) = entry.rx.take() {
+            self.drop_rx(rx);
+        }
+        if let Closed::Because(trouble) = why {
+            if state == State::Negotiating && trouble == Trouble::Lost {
+                let hello = &mut self.brokers[broker].hello;
+                *hello = (*hello + 1) % 3;
+            }
+            if !matches!(state, State::Closing | State::Closed) {
+                self.back_off(now, broker, trouble);
+            }
+        }
+        self.brokers[broker].want(role, false);
+        self.conns[conn.index].state = State::Closed;
+    }
+
+    /// The oldest request without an answer of a closed connection.
+    pub(crate) fn take_unanswered(&mut self, now: Instant, conn: ConnId) -> Option<Request> {
+        let entry = self.conn(conn).filter(|c| c.state == State::Closed)?;
+        let request = entry.in_flight.pop_front()?;
+        if request.api == Api::Metadata {
+            self.refresh_failed(now);
+        }
+        Some(request)
+    }
+
+    /// Frees the entry of a closed connection.
+    pub(crate) fn forget(&mut self, conn: ConnId) {
+        if self.conn(conn).is_some_and(|c| c.state == State::Closed) {
+            self.conns[conn.index].reset();
+        }
+    }
+
+    /// Gives a connection up: the adapter is told to close it.
+    pub(crate) fn fail(&mut self, conn: ConnId, trouble: Trouble) {
+        let Some(entry) = self.conn(conn).filter(|c| !matches!(c.state, State::Closing | State::Closed)) else { return };
+        entry.state = State::Closing;
+        let (broker, now) = (entry.broker, entry.last_used);
+        self.back_off(now, broker, trouble);
+    }
+
+    /// As [`Net::fail`], for a request that was taken off the queue and still has no answer.
+    pub(crate) fn abandon(&mut self, conn: ConnId, request: Request, trouble: Trouble) {
+        if let Some(entry) = self.conn(conn) {
+            let _ = entry.in_flight.push_front(request);
+        }
+        self.fail(conn, trouble);
+    }
+
+    fn back_off(&mut self, now: Instant, broker: u32, trouble: Trouble) {
+        let (base, max) = (self.config.reconnect_backoff, self.config.reconnect_backoff_max);
+        let wait = backoff(base, max, self.brokers[broker].failures, &mut self.random);
+        let broker = &mut self.brokers[broker];
+        broker.failures = broker.failures.saturating_add(1);
+        broker.retry_at = now + wait;
+        broker.trouble = Some(trouble);
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        let idle = self.config.connections_max_idle;
+        for index in self.conns.indices() {
+            let conn = &self.conns[index];
+            if conn.next_deadline(conn.last_used + idle) > now || conn.muted_until == now {
+                continue;
+            }
+            let unanswered = conn.in_flight.front().is_some_and(|r| r.deadline <= now);
+            let id = self.id(index);
+            if conn.state == State::Connecting || unanswered {
+                self.conns[index].last_used = now;
+                self.fail(id, Trouble::TimedOut);
+            } else if self.conns[index].last_used + idle <= now {
+                self.conns[index].state = State::Closing;
+            }
+        }
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Instant {
+        let idle = self.config.connections_max_idle;
+        let mut next = self.refresh_at();
+        for conn in self.conns.iter() {
+            next = next.min(conn.next_deadline(conn.last_used + idle));
+        }
+        for index in self.brokers.indices() {
+            let broker = &self.brokers[index];
+            let waits = broker.failures > 0 && (broker.demands(Role::Main) || broker.demands(Role::Fetch));
+            if waits && !self.has_conn(index) {
+                next = next.min(broker.retry_at);
+            }
+        }
+        next
+    }
+
+    fn has_conn(&self, broker: u32) -> bool {
+        self.conns.iter().any(|c| c.broker == broker && c.state != State::Free)
+    }
+
+    pub(crate) fn poll_action(&mut self, now: Instant) -> Option<Action> {
+        let closing = self.conns.position(|c| c.state == State::Closing);
+        if closing != NIL {
+            self.conns[closing].state = State::Closed;
+            return Some(Action::Close(self.id(closing)));
+        }
+        for index in self.brokers.indices() {
+            for role in [Role::Main, Role::Fetch].into_iter().take(ROLES) {
+                let broker = &self.brokers[index];
+                if !broker.demands(role) || broker.retry_at > now || broker.resolution == Resolution::Asked {
+                    continue;
+                }
+                let open = self.conns.position(|c| c.broker == index && c.role == role && c.state != State::Free);
+                if open != NIL {
+                    continue;
+                }
+                if let Some(action) = self.open(now, index, role) {
+                    return Some(action);
+                }
+            }
+        }
+        None
+    }
+
+    fn open(&mut self, now: Instant, broker: u32, role: Role) -> Option<Action> {
+        if self.brokers[broker].resolution == Resolution::Unknown {
+            self.brokers[broker].resolution = Resolution::Asked;
+            return Some(Action::Resolve(HostId(broker)));
+        }
+        let index = self.free_conn()?;
+        let Some(address) = self.brokers[broker].next_address() else {
+            self.brokers[broker].resolution = Resolution::Asked;
+            return Some(Action::Resolve(HostId(broker)));
+        };
+        let rx = self.take_rx()?;
+        let deadline = now + self.config.connection_setup_timeout;
+        let conn = &mut self.conns[index];
+        conn.state = State::Connecting;
+        (conn.broker, conn.role, conn.deadline, conn.last_used) = (broker, role, deadline, now);
+        conn.rx = Some(rx);
+        Some(Action::Connect(self.id(index), address))
+    }
+
+    /// A free entry. Where none is left, an idle connection is closed, so that its entry can be had soon.
+    fn free_conn(&mut self) -> Option<u32> {
+        let free = self.conns.position(|c| c.state == State::Free);
+        if free != NIL {
+            return Some(free);
+        }
+        if self.conns.room() > 0 {
+            return self.conns.push(super::Connection { broker: NIL, ..Default::default() }).ok();
+        }
+        let brokers = &self.brokers;
+        let idle = self.conns.position(|c| {
+            c.state == State::Ready && c.in_flight.is_empty() && !c.writing && !brokers[c.broker].demands(c.role)
+        });
+        if idle != NIL {
+            self.conns[idle].state = State::Closing;
+        }
+        None
+    }
+
+    /// Asks for every connection to be closed; none is opened any more.
+    pub(crate) fn shut_down(&mut self) {
+        self.closing = true;
+        for index in self.conns.indices() {
+            let conn = &mut self.conns[index];
+            if !matches!(conn.state, State::Free | State::Closing | State::Closed) {
+                conn.state = State::Closing;
+            }
+        }
+    }
+
+    /// Whether no connection is left.
+    pub(crate) fn is_shut_down(&self) -> bool {
+        self.closing && self.conns.iter().all(|c| c.state == State::Free)
+    }
+
+    fn note_idle_rx(&mut self) {
+        self.idle_rx += 1;
+    }
+}

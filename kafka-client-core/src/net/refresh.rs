@@ -1,0 +1,228 @@
+//! Keeping the cluster's metadata fresh: when it is asked for, from whom, and what becomes of the answer.
+
+use kafka_proto::messages::metadata::{MetadataRequest, MetadataRequestTopic, MetadataResponse};
+use kafka_proto::wire::{Array, Source, Wire, Writer};
+use kafka_proto::{ErrorCode, Message};
+
+use super::api::Api;
+use super::broker::{BOOTSTRAP, Broker, Role, Trouble};
+use super::connection::{ConnId, State};
+use super::transmit::Transmit;
+use super::{Net, Resolution};
+use crate::metadata::Topics;
+use crate::random::backoff;
+use crate::storage::{NIL, Table, Text};
+use crate::time::Instant;
+
+/// The state of the metadata.
+#[derive(Debug)]
+pub(crate) struct Refresh {
+    /// When it is next asked for even if nothing fails.
+    due: Instant,
+    /// Not before: the backoff after a failure, or after an answer that did not help.
+    not_before: Instant,
+    wanted: bool,
+    in_flight: bool,
+    attempts: u32,
+    /// The broker to ask next when no connection is open.
+    next_broker: u32,
+    /// How many answers were taken over.
+    pub(crate) answers: u32,
+}
+
+impl Default for Refresh {
+    fn default() -> Self {
+        Refresh {
+            due: Instant(0),
+            not_before: Instant(0),
+            wanted: true,
+            in_flight: false,
+            attempts: 0,
+            next_broker: 0,
+            answers: 0,
+        }
+    }
+}
+
+impl<'m> Net<'m> {
+    /// Something is not as the metadata says, or a topic is new: ask again, after the backoff.
+    pub(crate) fn want_metadata(&mut self) {
+        self.refresh.wanted = true;
+    }
+
+    /// A topic was registered: ask at once.
+    pub(crate) fn want_metadata_now(&mut self) {
+        self.refresh.wanted = true;
+        self.refresh.not_before = Instant(0);
+    }
+
+    pub(crate) fn refresh_failed(&mut self, now: Instant) {
+        self.refresh.in_flight = false;
+        self.refresh.wanted = true;
+        self.refresh_backoff(now);
+    }
+
+    fn refresh_backoff(&mut self, now: Instant) {
+        let (base, max) = (self.config.retry_backoff, self.config.retry_backoff_max);
+        self.refresh.not_before = now + backoff(base, max, self.refresh.attempts, &mut self.random);
+        self.refresh.attempts = self.refresh.attempts.saturating_add(1);
+    }
+
+    pub(crate) fn refresh_at(&self) -> Instant {
+        let refresh = &self.refresh;
+        if refresh.in_flight || self.closing {
+            return Instant::NEVER;
+        }
+        let at = if refresh.wanted { refresh.not_before } else { refresh.due };
+        // While a connection for it is being opened, that connection's deadline counts.
+        if refresh.wanted && self.brokers.iter().any(|b| b.wanted == [true, false]) { Instant::NEVER } else { at }
+    }
+
+    /// The metadata request, when one is due and a connection can take it; otherwise asks for a connection.
+    pub(super) fn poll_refresh(&mut self, now: Instant) -> Option<Transmit<'m>> {
+        if self.refresh.due <= now && self.refresh.answers > 0 {
+            self.refresh.wanted = true;
+        }
+        if !self.refresh.wanted || self.refresh.in_flight || self.refresh.not_before > now || self.closing {
+            return None;
+        }
+        let max = self.config.max_in_flight;
+        let ready = self.conns.position(|c| c.role == Role::Main && c.accepts(now, max));
+        if ready == NIL {
+            self.demand_any(now);
+            return None;
+        }
+        let version = self.conns[ready].versions.of(Api::Metadata)?;
+        let mut frame = self.take_frame()?;
+        let names = Names(&self.topics);
+        let body = MetadataRequest {
+            topics: Some(Array::source(&names)),
+            allow_auto_topic_creation: self.config.allow_auto_create_topics,
+            ..MetadataRequest::default()
+        };
+        let encoded =
+            super::encode_for(&self.conns[ready], &self.config, version, &mut frame.head, &body, &mut []);
+        let sent = self.enter_if(now, ready, self.own(Api::Metadata, version), frame, encoded);
+        if sent.is_some() {
+            self.refresh.in_flight = true;
+            self.refresh.wanted = false;
+        }
+        sent
+    }
+
+    /// Sees to it that some broker is being connected to: each in turn, those in backoff passed over.
+    pub(crate) fn demand_any(&mut self, now: Instant) {
+        let under_way = |c: &super::Connection<'_>| {
+            c.role == Role::Main && matches!(c.state, State::Connecting | State::Negotiating | State::Ready)
+        };
+        if self.conns.iter().any(under_way) {
+            return;
+        }
+        let resolving = |b: &Broker<'_>| b.resolution == Resolution::Asked;
+        if self.brokers.iter().any(|b| resolving(b) || (b.wanted[0] && b.retry_at <= now)) {
+            return;
+        }
+        let count = self.brokers.len();
+        for step in 0..count {
+            let index = (self.refresh.next_broker + step) % count.max(1);
+            if self.brokers[index].retry_at <= now {
+                self.refresh.next_broker = index + 1;
+                self.brokers[index].want(Role::Main, true);
+                return;
+            }
+        }
+    }
+
+    pub(super) fn on_metadata(&mut self, now: Instant, conn: ConnId, version: i16, body: &[u8]) -> Result<(), Trouble> {
+        self.refresh.in_flight = false;
+        let response = MetadataResponse::decode(version, body).map_err(|error| {
+            self.refresh_failed(now);
+            Trouble::Malformed(error)
+        })?;
+        self.learn_brokers(conn, &response);
+        let brokers = &self.brokers;
+        self.topics.apply(version, &response, |id| position_of(brokers, id));
+        self.refresh.answers = self.refresh.answers.saturating_add(1);
+        self.refresh.due = now + self.config.metadata_max_age;
+        let leaderless = response.topics.iter().any(|t| {
+            t.error_code.is_retriable() || t.partitions.iter().any(|p| p.leader_id < 0)
+        });
+        if self.topics.any_unknown() || leaderless {
+            self.refresh.wanted = true;
+            self.refresh_backoff(now);
+        } else {
+            self.refresh.attempts = 0;
+            // At most one refresh per backoff, however many partitions ask for it.
+            self.refresh.not_before = now + self.config.retry_backoff;
+        }
+        Ok(())
+    }
+
+    /// Takes over the brokers of a response: all of them where there is room, else those that lead a partition here.
+    fn learn_brokers(&mut self, conn: ConnId, response: &MetadataResponse<'_>) {
+        let roomy = self.brokers.room() == usize::MAX;
+        for listed in response.brokers.iter() {
+            let leads = |p: i32| p == listed.node_id;
+            let needed = response.topics.iter().any(|t| t.partitions.iter().any(|p| leads(p.leader_id)));
+            let Ok(port) = u16::try_from(listed.port) else { continue };
+            if listed.node_id < 0 || !(roomy || needed) {
+                continue;
+            }
+            let index = position_of(&self.brokers, listed.node_id);
+            let Some(host) = Text::copied(listed.host) else { continue };
+            let index = if index == NIL {
+                match self.brokers.push(Broker::new(listed.node_id, host, port)) {
+                    Ok(index) => index,
+                    Err(_) => continue,
+                }
+            } else {
+                let known = &mut self.brokers[index];
+                if *known.host != *host || known.port != port {
+                    (known.host, known.port) = (host, port);
+                    known.resolution = Resolution::Unknown;
+                    known.addresses.clear();
+                    known.retry_at = Instant(0);
+                }
+                index
+            };
+            self.adopt(conn, index);
+        }
+    }
+
+    /// The connection to a bootstrap address becomes the one to the broker that advertises this very address.
+    fn adopt(&mut self, conn: ConnId, broker: u32) {
+        let from = self.conns[conn.index].broker;
+        let (bootstrap, advertised) = (&self.brokers[from], &self.brokers[broker]);
+        let same = *bootstrap.host == *advertised.host && bootstrap.port == advertised.port;
+        let taken = self.conns.iter().any(|c| c.broker == broker && c.role == Role::Main && c.state != State::Free);
+        if bootstrap.id == BOOTSTRAP && same && !taken && from != broker {
+            let addresses = self.brokers[from].addresses.clone();
+            self.brokers[broker].resolved(&addresses);
+            self.conns[conn.index].broker = broker;
+        }
+    }
+}
+
+/// The index of the broker with this id.
+pub(super) fn position_of(brokers: &Table<'_, Broker<'_>>, id: i32) -> u32 {
+    if id < 0 { NIL } else { brokers.position(|b| b.id == id) }
+}
+
+/// The topics of a metadata request, written from the table.
+struct Names<'a, 'm>(&'a Topics<'m>);
+
+impl Source for Names<'_, '_> {
+    fn len(&self) -> usize {
+        self.0.topics.len() as usize
+    }
+
+    fn write(&self, index: usize, w: &mut Writer<'_>) {
+        let topic = &self.0.topics[u32::try_from(index).unwrap_or(NIL)];
+        MetadataRequestTopic { name: Some(&*topic.name), ..MetadataRequestTopic::default() }.write(w);
+    }
+}
+
+/// Whether a metadata error about a topic says that it does not exist (yet).
+pub(crate) fn is_unknown_topic(error: ErrorCode) -> bool {
+    matches!(error, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION | ErrorCode::UNKNOWN_TOPIC_ID)
+}

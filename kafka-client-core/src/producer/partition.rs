@@ -1,0 +1,181 @@
+//! What the producer keeps per partition: its queue of batches, oldest first, and its place in the sequence.
+
+use super::batch::{Batch, Place};
+use crate::net::broker::List;
+use crate::storage::{NIL, Table};
+use crate::time::Instant;
+
+/// The lists a partition can wait in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// It has a full batch to be sealed.
+    Full,
+    /// Its open batch is due and is sealed when a request may go (a list per broker).
+    Due,
+    /// It has a sealed batch to be sent (a list per broker).
+    Ready,
+    /// It waits for its backoff to pass.
+    Delayed,
+}
+
+const WAITS: usize = 4;
+
+/// A partition's queue.
+#[derive(Debug)]
+pub(crate) struct Partition {
+    /// Batches that are not resolved, oldest first, linked by `Batch::next`.
+    pub(crate) head: u32,
+    pub(crate) tail: u32,
+    /// The batch that takes records: the tail, or [`NIL`].
+    pub(crate) open: u32,
+    /// Batches with a stamp: sealing, sealed, sending, in flight, and resolved ones that a request still carries.
+    pub(crate) stamped: u8,
+    /// A stamped batch ended without an acknowledgement, so the broker waits for a sequence that will not come: when
+    /// `stamped` is zero the sequence starts again under the next epoch.
+    pub(crate) unresolved: bool,
+    pub(crate) producer_id: i64,
+    pub(crate) epoch: i16,
+    pub(crate) next_sequence: i32,
+    pub(crate) backoff_until: Instant,
+    links: [u32; WAITS],
+    listed: [bool; WAITS],
+}
+
+impl Default for Partition {
+    fn default() -> Self {
+        Partition {
+            head: NIL,
+            tail: NIL,
+            open: NIL,
+            stamped: 0,
+            unresolved: false,
+            producer_id: -1,
+            epoch: -1,
+            next_sequence: 0,
+            backoff_until: Instant(0),
+            links: [NIL; WAITS],
+            listed: [false; WAITS],
+        }
+    }
+}
+
+impl Partition {
+    /// The next batch to send, if it is sealed: everything before it is under way.
+    pub(crate) fn sendable(&self, batches: &Table<'_, Batch<'_>>) -> u32 {
+        let mut slot = self.head;
+        while slot != NIL {
+            match batches[slot].place {
+                Place::Sending | Place::InFlight => slot = batches[slot].next,
+                Place::Sealed => return slot,
+                _ => return NIL,
+            }
+        }
+        NIL
+    }
+
+    /// The next batch to seal, if it is full or due.
+    pub(crate) fn sealable(&self, batches: &Table<'_, Batch<'_>>) -> u32 {
+        let mut slot = self.head;
+        while slot != NIL {
+            let batch = &batches[slot];
+            match batch.place {
+                Place::Sealing | Place::Sealed | Place::Sending | Place::InFlight => slot = batch.next,
+                Place::Closed => return slot,
+                Place::Open if batch.due => return slot,
+                _ => return NIL,
+            }
+        }
+        NIL
+    }
+
+    /// Appends a batch to the queue.
+    pub(crate) fn push(&mut self, batches: &mut Table<'_, Batch<'_>>, slot: u32) {
+        match self.tail {
+            NIL => self.head = slot,
+            tail => batches[tail].next = slot,
+        }
+        batches[slot].next = NIL;
+        self.tail = slot;
+    }
+
+    /// Takes a batch out of the queue; it is nearly always the first.
+    pub(crate) fn remove(&mut self, batches: &mut Table<'_, Batch<'_>>, slot: u32) {
+        let next = batches[slot].next;
+        let mut before = NIL;
+        let mut at = self.head;
+        while at != slot && at != NIL {
+            before = at;
+            at = batches[at].next;
+        }
+        if at == NIL {
+            return;
+        }
+        match before {
+            NIL => self.head = next,
+            _ => batches[before].next = next,
+        }
+        if self.tail == slot {
+            self.tail = before;
+        }
+        if self.open == slot {
+            self.open = NIL;
+        }
+        batches[slot].next = NIL;
+    }
+}
+
+/// Enters a partition at the end of a list, unless it is in one of this kind.
+pub(crate) fn enlist(partitions: &mut Table<'_, Partition>, list: &mut List, wait: Wait, index: u32) {
+    let kind = wait as usize;
+    let entry = &mut partitions[index];
+    let (Some(listed), Some(link)) = (entry.listed.get_mut(kind), entry.links.get_mut(kind)) else { return };
+    if index == NIL || core::mem::replace(listed, true) {
+        return;
+    }
+    *link = NIL;
+    match list.tail {
+        NIL => list.head = index,
+        tail => {
+            if let Some(link) = partitions[tail].links.get_mut(kind) {
+                *link = index;
+            }
+        }
+    }
+    list.tail = index;
+}
+
+/// Takes the first partition off a list.
+pub(crate) fn delist(partitions: &mut Table<'_, Partition>, list: &mut List, wait: Wait) -> Option<u32> {
+    let index = list.head;
+    if index == NIL {
+        return None;
+    }
+    let kind = wait as usize;
+    let entry = &mut partitions[index];
+    list.head = entry.links.get(kind).copied().unwrap_or(NIL);
+    if let Some(listed) = entry.listed.get_mut(kind) {
+        *listed = false;
+    }
+    if list.head == NIL {
+        list.tail = NIL;
+    }
+    Some(index)
+}
+
+/// The sequence after `count` records from `sequence` on: 2147483647 is followed by 0.
+pub(crate) fn advance_sequence(sequence: i32, count: u32) -> i32 {
+    let sum = u64::from(sequence.unsigned_abs()) + u64::from(count);
+    i32::try_from(sum % (1 << 31)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sequences_wrap_to_zero() {
+        assert_eq!(advance_sequence(0, 5), 5);
+        assert_eq!(advance_sequence(i32::MAX, 1), 0);
+        assert_eq!(advance_sequence(i32::MAX - 2, 10), 7);
+    }
+}

@@ -1,0 +1,186 @@
+//! The batch pool: what stands in for `buffer.memory`.
+//!
+//! Slots of `batch.size` are lent, or allocated as they are first needed up to `buffer.memory`, and used again for
+//! ever. When none is free the answer is "full", never growth. The pool also keeps the batches in use in order of
+//! age: linger and delivery timeouts are the same for all, so the oldest is always the next to be due.
+
+use super::batch::{Batch, BatchId, Place};
+use crate::storage::{Mem, NIL, Storage, Table};
+use crate::time::Instant;
+
+pub(crate) struct Pool<'m> {
+    pub(crate) batches: Table<'m, Batch<'m>>,
+    /// Free slots with memory of `slot_size`.
+    free: u32,
+    /// Free entries without memory: their buffer was of one record's size.
+    bare: u32,
+    oldest: u32,
+    newest: u32,
+    /// The oldest batch that may still be open: those before it are closed.
+    lingering: u32,
+    /// Where batches can be allocated: bytes still to be had.
+    budget: u64,
+    slot_size: usize,
+    serial: u64,
+    /// Slots in use.
+    pub(crate) in_use: u32,
+}
+
+impl<'m> Pool<'m> {
+    /// A pool over lent batches, each with its memory, or over an empty owned table that may allocate `budget` bytes.
+    pub(crate) fn new(batches: Storage<'m, Batch<'m>>, slot_size: usize, budget: u64) -> Self {
+        let mut pool = Pool {
+            batches: Table::new(batches),
+            free: NIL,
+            bare: NIL,
+            oldest: NIL,
+            newest: NIL,
+            lingering: NIL,
+            budget,
+            slot_size,
+            serial: 0,
+            in_use: 0,
+        };
+        for slot in pool.batches.indices() {
+            pool.batches[slot].next = pool.free;
+            pool.free = slot;
+        }
+        pool
+    }
+
+    /// The most bytes a batch of more than one record may have.
+    pub(crate) fn slot_size(&self) -> usize {
+        self.slot_size
+    }
+
+    /// Whether a record larger than a slot can have memory of its own.
+    pub(crate) fn can_allocate(&self) -> bool {
+        self.batches.room() == usize::MAX
+    }
+
+    /// A slot for a batch of at least `size` bytes, entered as the youngest, or [`NIL`] when the pool is full.
+    pub(crate) fn acquire(&mut self, now: Instant, size: usize) -> u32 {
+        let slot = if size <= self.slot_size && self.free != NIL {
+            let slot = self.free;
+            self.free = self.batches[slot].next;
+            slot
+        } else {
+            self.allocate(size.max(self.slot_size))
+        };
+        if slot == NIL {
+            return NIL;
+        }
+        let newest = self.newest;
+        self.serial += 1;
+        let serial = self.serial;
+        let batch = &mut self.batches[slot];
+        let (mem, generation) = (batch.mem.take(), batch.generation);
+        *batch = Batch {
+            mem,
+            generation,
+            place: Place::Open,
+            created: now,
+            older: newest,
+            serial,
+            ..Batch::default()
+        };
+        match newest {
+            NIL => self.oldest = slot,
+            _ => self.batches[newest].newer = slot,
+        }
+        self.newest = slot;
+        if self.lingering == NIL {
+            self.lingering = slot;
+        }
+        self.in_use += 1;
+        slot
+    }
+
+    #[cfg(feature = "alloc")]
+    fn allocate(&mut self, size: usize) -> u32 {
+        if !self.can_allocate() || self.budget < size as u64 {
+            return NIL;
+        }
+        let slot = match self.bare {
+            NIL => self.batches.push(Batch::default()).unwrap_or(NIL),
+            slot => {
+                self.bare = self.batches[slot].next;
+                slot
+            }
+        };
+        self.budget -= size as u64;
+        self.batches[slot].mem = Some(Mem::owned(size));
+        slot
+    }
+
+    #[cfg(not(feature = "alloc"))]
+    fn allocate(&mut self, _size: usize) -> u32 {
+        NIL
+    }
+
+    /// Takes a batch out of the order of age: it is resolved.
+    pub(crate) fn retire(&mut self, slot: u32) {
+        let (older, newer) = (self.batches[slot].older, self.batches[slot].newer);
+        match older {
+            NIL => self.oldest = newer,
+            _ => self.batches[older].newer = newer,
+        }
+        match newer {
+            NIL => self.newest = older,
+            _ => self.batches[newer].older = older,
+        }
+        if self.lingering == slot {
+            self.lingering = newer;
+        }
+    }
+
+    /// The slot is free: resolved, delivered, and no request carries it.
+    pub(crate) fn free(&mut self, slot: u32) {
+        let slot_size = self.slot_size;
+        let (free, bare) = (self.free, self.bare);
+        let batch = &mut self.batches[slot];
+        batch.place = Place::Free;
+        batch.generation = batch.generation.wrapping_add(1);
+        self.in_use = self.in_use.saturating_sub(1);
+        let oversized = batch.mem.as_ref().is_none_or(|m| m.len() > slot_size && m.is_owned());
+        if oversized {
+            self.budget += batch.mem.take().map_or(0, |m| m.len() as u64);
+            batch.next = bare;
+            self.bare = slot;
+        } else {
+            batch.next = free;
+            self.free = slot;
+        }
+    }
+
+    /// The oldest batch that is not resolved, or [`NIL`].
+    pub(crate) fn oldest(&self) -> u32 {
+        self.oldest
+    }
+
+    /// The oldest batch that is still open and not due, or [`NIL`].
+    pub(crate) fn lingering(&mut self) -> u32 {
+        while self.lingering != NIL {
+            let batch = &self.batches[self.lingering];
+            if batch.place == Place::Open && !batch.due {
+                break;
+            }
+            self.lingering = batch.newer;
+        }
+        self.lingering
+    }
+
+    /// The serial number of the youngest batch so far.
+    pub(crate) fn serial(&self) -> u64 {
+        self.serial
+    }
+
+    pub(crate) fn id(&self, slot: u32) -> BatchId {
+        BatchId { slot, generation: self.batches[slot].generation }
+    }
+
+    /// Whether there is a slot for another batch of ordinary size.
+    pub(crate) fn has_room(&self) -> bool {
+        self.free != NIL || (self.can_allocate() && self.budget >= self.slot_size as u64)
+    }
+}

@@ -1,0 +1,334 @@
+//! The two kinds of memory: lent by the caller, or owned where there is an allocator.
+//!
+//! Every table, pool and buffer of the core is one of the types here, and this is the only file that knows which
+//! kind it is. On a microcontroller all of it is lent from a `static`; on a server it is owned and grows to what
+//! the configuration allows. Capacity is a property of the memory that was lent, never a const generic, so the
+//! code of the core exists once.
+
+use core::ops::{Deref, DerefMut, Index, IndexMut};
+
+#[cfg(feature = "alloc")]
+extern crate alloc;
+#[cfg(feature = "alloc")]
+use alloc::{boxed::Box, vec::Vec};
+
+/// The index that stands for "none" in links between table entries.
+pub(crate) const NIL: u32 = u32::MAX;
+
+/// A list whose memory is lent or owned.
+pub enum Storage<'m, T> {
+    /// Room for as many entries as the slice is long.
+    Lent {
+        /// The entries; those before `len` are `Some`.
+        entries: &'m mut [Option<T>],
+        /// How many are in use.
+        len: usize,
+    },
+    /// Grows on the heap.
+    #[cfg(feature = "alloc")]
+    Owned(Vec<T>),
+}
+
+impl<'m, T> Storage<'m, T> {
+    /// An empty list in lent memory.
+    pub fn lent(entries: &'m mut [Option<T>]) -> Self {
+        Storage::Lent { entries, len: 0 }
+    }
+
+    /// An empty list on the heap.
+    #[cfg(feature = "alloc")]
+    pub const fn owned() -> Self {
+        Storage::Owned(Vec::new())
+    }
+
+    /// How many entries are in use.
+    pub fn len(&self) -> usize {
+        match self {
+            Storage::Lent { len, .. } => *len,
+            #[cfg(feature = "alloc")]
+            Storage::Owned(v) => v.len(),
+        }
+    }
+
+    /// Whether no entry is in use.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many more entries fit; `usize::MAX` where the heap decides.
+    pub fn room(&self) -> usize {
+        match self {
+            Storage::Lent { entries, len } => entries.len().saturating_sub(*len),
+            #[cfg(feature = "alloc")]
+            Storage::Owned(_) => usize::MAX,
+        }
+    }
+
+    /// Appends an entry, or hands it back when the lent memory is full.
+    pub fn push(&mut self, entry: T) -> Result<(), T> {
+        match self {
+            Storage::Lent { entries, len } => match entries.get_mut(*len) {
+                Some(place) => {
+                    *place = Some(entry);
+                    *len += 1;
+                    Ok(())
+                }
+                None => Err(entry),
+            },
+            #[cfg(feature = "alloc")]
+            Storage::Owned(v) => {
+                v.push(entry);
+                Ok(())
+            }
+        }
+    }
+
+    /// Removes the last entry.
+    pub fn pop(&mut self) -> Option<T> {
+        match self {
+            Storage::Lent { entries, len } => {
+                *len = len.checked_sub(1)?;
+                entries.get_mut(*len)?.take()
+            }
+            #[cfg(feature = "alloc")]
+            Storage::Owned(v) => v.pop(),
+        }
+    }
+
+    /// The entry at `index`.
+    pub fn get(&self, index: usize) -> Option<&T> {
+        match self {
+            Storage::Lent { entries, .. } => entries.get(index)?.as_ref(),
+            #[cfg(feature = "alloc")]
+            Storage::Owned(v) => v.get(index),
+        }
+    }
+
+    /// The entry at `index`, to change.
+    pub fn get_mut(&mut self, index: usize) -> Option<&mut T> {
+        match self {
+            Storage::Lent { entries, .. } => entries.get_mut(index)?.as_mut(),
+            #[cfg(feature = "alloc")]
+            Storage::Owned(v) => v.get_mut(index),
+        }
+    }
+
+    /// Exchanges two entries; nothing happens when one does not exist.
+    pub fn swap(&mut self, a: usize, b: usize) {
+        match self {
+            Storage::Lent { entries, len } => {
+                if let Some(Ok([a, b])) = entries.get_mut(..*len).map(|used| used.get_disjoint_mut([a, b])) {
+                    core::mem::swap(a, b);
+                }
+            }
+            #[cfg(feature = "alloc")]
+            Storage::Owned(v) => {
+                if let Ok([a, b]) = v.get_disjoint_mut([a, b]) {
+                    core::mem::swap(a, b);
+                }
+            }
+        }
+    }
+
+    /// Walks the entries in order.
+    pub fn iter(&self) -> impl Iterator<Item = &T> + '_ {
+        let (lent, owned): (&[Option<T>], &[T]) = match self {
+            Storage::Lent { entries, .. } => (entries, &[]),
+            #[cfg(feature = "alloc")]
+            Storage::Owned(v) => (&[], v),
+        };
+        lent.iter().filter_map(Option::as_ref).chain(owned.iter())
+    }
+
+    /// Walks the entries in order, to change them.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> + '_ {
+        let (lent, owned): (&mut [Option<T>], &mut [T]) = match self {
+            Storage::Lent { entries, .. } => (entries, &mut []),
+            #[cfg(feature = "alloc")]
+            Storage::Owned(v) => (&mut [], v),
+        };
+        lent.iter_mut().filter_map(Option::as_mut).chain(owned.iter_mut())
+    }
+}
+
+/// A [`Storage`] addressed by indices that the core made itself.
+///
+/// Such an index is always valid, but the compiler cannot know it, and a bounds check is a panic path in the
+/// linked program. So an index without an entry (in particular [`NIL`]) reaches a spare entry, `void`, that is
+/// never read for its value: no branch at each use, no panic.
+pub(crate) struct Table<'m, T> {
+    entries: Storage<'m, T>,
+    void: T,
+}
+
+impl<'m, T: Default> Table<'m, T> {
+    pub(crate) fn new(entries: Storage<'m, T>) -> Self {
+        Table { entries, void: T::default() }
+    }
+
+    pub(crate) fn len(&self) -> u32 {
+        u32::try_from(self.entries.len()).unwrap_or(NIL)
+    }
+
+    pub(crate) fn room(&self) -> usize {
+        self.entries.room()
+    }
+
+    /// Appends an entry and returns its index, or the entry when there is no room.
+    pub(crate) fn push(&mut self, entry: T) -> Result<u32, T> {
+        let index = self.len();
+        self.entries.push(entry).map(|()| index)
+    }
+
+    pub(crate) fn indices(&self) -> core::ops::Range<u32> {
+        0..self.len()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> + '_ {
+        self.entries.iter()
+    }
+
+    /// The first index whose entry satisfies `wanted`, or [`NIL`].
+    pub(crate) fn position(&self, wanted: impl Fn(&T) -> bool) -> u32 {
+        self.entries.iter().position(wanted).and_then(|i| u32::try_from(i).ok()).unwrap_or(NIL)
+    }
+}
+
+impl<T> Index<u32> for Table<'_, T> {
+    type Output = T;
+    fn index(&self, index: u32) -> &T {
+        self.entries.get(index as usize).unwrap_or(&self.void)
+    }
+}
+
+impl<T> IndexMut<u32> for Table<'_, T> {
+    fn index_mut(&mut self, index: u32) -> &mut T {
+        self.entries.get_mut(index as usize).unwrap_or(&mut self.void)
+    }
+}
+
+/// A buffer that moves: lent, or owned.
+pub enum Mem<'m> {
+    /// Lent by the caller for the life of the client.
+    Lent(&'m mut [u8]),
+    /// On the heap.
+    #[cfg(feature = "alloc")]
+    Owned(Box<[u8]>),
+}
+
+impl<'m> Mem<'m> {
+    /// A buffer of `len` zero bytes on the heap.
+    #[cfg(feature = "alloc")]
+    pub fn owned(len: usize) -> Mem<'static> {
+        Mem::Owned(alloc::vec![0; len].into_boxed_slice())
+    }
+
+    /// Whether this buffer came from the heap, and so may be replaced by a larger one.
+    pub fn is_owned(&self) -> bool {
+        match self {
+            Mem::Lent(_) => false,
+            #[cfg(feature = "alloc")]
+            Mem::Owned(_) => true,
+        }
+    }
+
+    /// Makes the buffer at least `len` bytes long, keeping the first `keep`; false when it cannot grow.
+    pub(crate) fn grow(&mut self, len: usize, keep: usize) -> bool {
+        if self.len() >= len {
+            return true;
+        }
+        match self {
+            Mem::Lent(_) => false,
+            #[cfg(feature = "alloc")]
+            Mem::Owned(old) => {
+                let mut new = Vec::with_capacity(len);
+                new.extend_from_slice(old.get(..keep).unwrap_or(old));
+                new.resize(len, 0);
+                *old = new.into_boxed_slice();
+                true
+            }
+        }
+    }
+}
+
+impl Default for Mem<'_> {
+    fn default() -> Self {
+        Mem::Lent(&mut [])
+    }
+}
+
+impl Deref for Mem<'_> {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        match self {
+            Mem::Lent(m) => m,
+            #[cfg(feature = "alloc")]
+            Mem::Owned(m) => m,
+        }
+    }
+}
+
+impl DerefMut for Mem<'_> {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        match self {
+            Mem::Lent(m) => m,
+            #[cfg(feature = "alloc")]
+            Mem::Owned(m) => m,
+        }
+    }
+}
+
+impl core::fmt::Debug for Mem<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Mem").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+/// A name that lives as long as the client: lent, or owned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Text<'m> {
+    /// Lent for the life of the client.
+    Lent(&'m str),
+    /// On the heap.
+    #[cfg(feature = "alloc")]
+    Owned(Box<str>),
+    /// Copied from a response into the entry itself, where there is no heap.
+    Inline(heapless::String<HOST_LEN_MAX>),
+}
+
+/// The longest host name kept where there is no heap.
+pub const HOST_LEN_MAX: usize = 63;
+
+impl Text<'_> {
+    /// A copy of `text`; `None` when there is no heap and it is longer than [`HOST_LEN_MAX`].
+    pub fn copied(text: &str) -> Option<Self> {
+        #[cfg(feature = "alloc")]
+        return Some(Text::Owned(Box::from(text)));
+        #[cfg(not(feature = "alloc"))]
+        return heapless::String::try_from(text).ok().map(Text::Inline);
+    }
+}
+
+impl Default for Text<'_> {
+    fn default() -> Self {
+        Text::Lent("")
+    }
+}
+
+impl Deref for Text<'_> {
+    type Target = str;
+    fn deref(&self) -> &str {
+        match self {
+            Text::Lent(t) => t,
+            #[cfg(feature = "alloc")]
+            Text::Owned(t) => t,
+            Text::Inline(t) => t,
+        }
+    }
+}
+
+impl<'m> From<&'m str> for Text<'m> {
+    fn from(text: &'m str) -> Self {
+        Text::Lent(text)
+    }
+}
