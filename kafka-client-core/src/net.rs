@@ -17,7 +17,7 @@ use core::net::SocketAddr;
 use core::ops::Range;
 
 use kafka_proto::frame;
-use kafka_proto::messages::api_versions::{ApiVersionsRequest, ApiVersionsResponse};
+use kafka_proto::messages::connection::{ApiVersionsRequest, ApiVersionsResponse};
 use kafka_proto::{ErrorCode, Message, Request as RequestMessage};
 
 pub use broker::{ADDRESSES_MAX, Trouble};

@@ -1,7 +1,7 @@
 //! The APIs this client sends, and the version of each that a broker and the client have in common.
 
 use kafka_proto::ApiKey;
-use kafka_proto::messages::api_versions::ApiVersionsResponse;
+use kafka_proto::messages::connection::ApiVersionsResponse;
 
 /// An API the client sends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -42,6 +42,8 @@ pub enum Trouble {
     NotKafka([u8; 4]),
     /// It answered with bytes that do not decode.
     Malformed(kafka_proto::DecodeError),
+    /// It answered something that was not asked, or not everything that was.
+    Inconsistent,
     /// It does not support a version of an API that this client needs.
     Unsupported,
     /// A response is larger than the receive buffer that was lent.
@@ -65,6 +67,7 @@ impl core::fmt::Display for Trouble {
                 f.write_str("\"")
             }
             Trouble::Malformed(error) => write!(f, "its response does not decode: {error}"),
+            Trouble::Inconsistent => f.write_str("its response does not match the request"),
             Trouble::Unsupported => f.write_str("it lacks an API version that this client needs"),
             Trouble::ResponseTooLarge { need } => {
                 write!(f, "its response needs a receive buffer of {need} bytes")

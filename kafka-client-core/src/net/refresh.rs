@@ -5,14 +5,14 @@ use kafka_proto::wire::{Array, Source, Wire, Writer};
 use kafka_proto::{ErrorCode, Message};
 
 use super::api::Api;
-use super::broker::{BOOTSTRAP, Broker, Role, Trouble};
+use super::broker::{BOOTSTRAP, Broker, Resolution, Role, Trouble};
 use super::connection::{ConnId, State};
 use super::transmit::Transmit;
-use super::{Net, Resolution};
+use super::Net;
 use crate::metadata::Topics;
 use crate::random::backoff;
 use crate::storage::{NIL, Table, Text};
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 
 /// The state of the metadata.
 #[derive(Debug)]
@@ -164,28 +164,47 @@ impl<'m> Net<'m> {
         for listed in response.brokers.iter() {
             let leads = |p: i32| p == listed.node_id;
             let needed = response.topics.iter().any(|t| t.partitions.iter().any(|p| leads(p.leader_id)));
-            let Ok(port) = u16::try_from(listed.port) else { continue };
-            if listed.node_id < 0 || !(roomy || needed) {
-                continue;
+            if roomy || needed {
+                let index = self.learn_broker(listed.node_id, listed.host, listed.port);
+                self.adopt(conn, index);
             }
-            let index = position_of(&self.brokers, listed.node_id);
-            let Some(host) = Text::copied(listed.host) else { continue };
-            let index = if index == NIL {
-                match self.brokers.push(Broker::new(listed.node_id, host, port)) {
-                    Ok(index) => index,
-                    Err(_) => continue,
-                }
-            } else {
-                let known = &mut self.brokers[index];
-                if *known.host != *host || known.port != port {
-                    (known.host, known.port) = (host, port);
-                    known.resolution = Resolution::Unknown;
-                    known.addresses.clear();
-                    known.retry_at = Instant(0);
-                }
-                index
-            };
-            self.adopt(conn, index);
+        }
+    }
+
+    /// Takes over where a broker is; its index, or [`NIL`] when there is no room.
+    pub(crate) fn learn_broker(&mut self, id: i32, host: &str, port: i32) -> u32 {
+        let (Ok(port), Some(host)) = (u16::try_from(port), Text::copied(host)) else { return NIL };
+        if id < 0 {
+            return NIL;
+        }
+        let index = position_of(&self.brokers, id);
+        if index == NIL {
+            return self.brokers.push(Broker::new(id, host, port)).unwrap_or(NIL);
+        }
+        let known = &mut self.brokers[index];
+        if *known.host != *host || known.port != port {
+            (known.host, known.port) = (host, port);
+            known.resolution = Resolution::Unknown;
+            known.addresses.clear();
+            known.retry_at = Instant(0);
+        }
+        index
+    }
+
+    /// A response names a partition's new leader (KIP-951); older than what is known, it says nothing.
+    pub(crate) fn hint_leader(&mut self, partition: u32, leader_id: i32, epoch: i32) {
+        let leader = position_of(&self.brokers, leader_id);
+        let known = &mut self.topics.partitions[partition];
+        if leader != NIL && epoch > known.epoch {
+            (known.leader, known.leader_id, known.epoch) = (leader, leader_id, epoch);
+        }
+    }
+
+    /// The broker asks for silence on a connection (KIP-219). A negative time means nothing.
+    pub(crate) fn mute(&mut self, now: Instant, conn: ConnId, throttle_ms: i32) {
+        let Ok(ms) = u32::try_from(throttle_ms) else { return };
+        if let Some(entry) = self.conn(conn).filter(|_| ms > 0) {
+            entry.muted_until = now + Duration::from_millis(ms);
         }
     }
 
@@ -195,7 +214,7 @@ impl<'m> Net<'m> {
         let (bootstrap, advertised) = (&self.brokers[from], &self.brokers[broker]);
         let same = *bootstrap.host == *advertised.host && bootstrap.port == advertised.port;
         let taken = self.conns.iter().any(|c| c.broker == broker && c.role == Role::Main && c.state != State::Free);
-        if bootstrap.id == BOOTSTRAP && same && !taken && from != broker {
+        if broker != NIL && bootstrap.id == BOOTSTRAP && same && !taken && from != broker {
             let addresses = self.brokers[from].addresses.clone();
             self.brokers[broker].resolved(&addresses);
             self.conns[conn.index].broker = broker;

@@ -133,6 +133,10 @@ pub(crate) struct Batch<'m> {
     pub(crate) sealed: bool,
     /// An attempt to send it ended without a definite answer.
     pub(crate) maybe_written: bool,
+    /// At least one byte of the current attempt was written.
+    pub(crate) written: bool,
+    /// When it was last sent, an older batch of its partition was still under way.
+    pub(crate) behind: bool,
     /// Set once: what became of it. A batch that is resolved while in flight keeps its slot until the answer.
     pub(crate) outcome: Option<Outcome>,
     /// The adapter has taken the delivery and given it back.
@@ -165,6 +169,8 @@ impl Default for Batch<'_> {
             due: false,
             sealed: false,
             maybe_written: false,
+            written: false,
+            behind: false,
             outcome: None,
             released: false,
             counted_on: NIL,

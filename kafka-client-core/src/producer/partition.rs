@@ -98,6 +98,11 @@ impl Partition {
         self.tail = slot;
     }
 
+    /// The next partition in the list of those that wait for their backoff.
+    pub(crate) fn next_delayed(&self) -> u32 {
+        self.links.get(Wait::Delayed as usize).copied().unwrap_or(NIL)
+    }
+
     /// Takes a batch out of the queue; it is nearly always the first.
     pub(crate) fn remove(&mut self, batches: &mut Table<'_, Batch<'_>>, slot: u32) {
         let next = batches[slot].next;

@@ -1,0 +1,478 @@
+//! The producer: records in, acknowledgements out.
+//!
+//! Its two halves meet in the partitions' queues of batches: the [`accumulator`] fills them, the [`sender`] empties
+//! them. [`Producer`] joins them with the connections of [`net`](crate::net), and is what an adapter drives.
+
+mod accumulator;
+mod batch;
+#[cfg(feature = "lz4")]
+mod compress;
+mod identity;
+mod partition;
+mod partitioner;
+mod pool;
+mod response;
+mod seal;
+mod sender;
+
+use core::net::SocketAddr;
+
+use kafka_proto::ErrorCode;
+use kafka_proto::record::{Codec, NewRecord};
+
+pub use accumulator::{AppendError, Appended, Progress};
+pub use batch::{BatchId, Delivery, Outcome, SendError, Ticket};
+pub use partitioner::{murmur2, partition_for_key};
+pub use seal::Seal;
+
+use crate::config::{ClientConfig, ConfigError, ProducerConfig, check_producer};
+use crate::machine::Machine;
+use crate::metadata::{TopicId, is_legal_topic_name};
+use crate::net::api::Api;
+use crate::net::{Action, Closed, ConnId, Host, HostId, Inbound, Net, RxBuf, Transmit, Trouble};
+use crate::resources::ProducerMemory;
+use crate::storage::{Mem, NIL, Storage, Table, Text};
+use crate::time::Instant;
+use accumulator::Accumulator;
+pub(crate) use batch::Batch;
+use batch::Place;
+use identity::Identity;
+pub(crate) use partition::Partition;
+use partition::{Wait, delist};
+use partitioner::Sticky;
+use pool::Pool;
+
+/// A Kafka producer without I/O. Drive it as the [crate's documentation](crate) shows.
+///
+/// * **Getters**: [`host`](Self::host), [`troubles`](Self::troubles), [`partitions`](Self::partitions),
+///   [`unresolved`](Self::unresolved), [`is_flushed`](Self::is_flushed), [`is_closed`](Self::is_closed).
+/// * **What happened** (`handle_*`): [`Machine`]'s, and [`handle_sealed`](Self::handle_sealed).
+/// * **Commands**: [`topic`](Self::topic), [`append`](Self::append), [`flush`](Self::flush),
+///   [`release`](Self::release), [`close`](Self::close), [`abort`](Self::abort).
+/// * **What to do next** (`poll_*`): [`Machine`]'s, [`poll_seal`](Self::poll_seal) and
+///   [`poll_delivery`](Self::poll_delivery).
+pub struct Producer<'m> {
+    pub(crate) config: ProducerConfig,
+    pub(crate) net: Net<'m>,
+    pub(crate) acc: Accumulator<'m>,
+    sticky: Table<'m, Sticky>,
+    identity: Identity,
+    /// Where the next compressed batch goes; absent while a batch is being sealed.
+    scratch: Option<Mem<'m>>,
+    closed: bool,
+    /// The youngest batch that a flush waits for.
+    flushed_to: u64,
+}
+
+impl<'m> Producer<'m> {
+    /// A producer that will connect to `bootstrap`, over the memory it is given.
+    ///
+    /// # Errors
+    /// Settings that contradict each other; no bootstrap address; a codec without its feature or its memory.
+    pub fn new(
+        client: ClientConfig<'m>,
+        config: ProducerConfig,
+        bootstrap: impl IntoIterator<Item = (Text<'m>, u16)>,
+        memory: ProducerMemory<'m>,
+    ) -> Result<Self, ConfigError> {
+        check_producer(&client, &config)?;
+        let mut net = Net::new(client, memory.net);
+        let mut found = false;
+        for (host, port) in bootstrap {
+            found |= net.add_bootstrap(host, port);
+        }
+        if !found {
+            return Err(ConfigError { setting: "bootstrap.servers", rule: "at least one host:port" });
+        }
+        let supported = config.codec == Codec::None || cfg!(feature = "lz4");
+        if !supported || (config.codec != Codec::None && memory.scratch.is_none()) {
+            return Err(ConfigError { setting: "compression.type", rule: "a codec of this build, with its memory" });
+        }
+        let slot_size = memory.slot_size.min(config.batch_size.max(config.max_request_size) as usize);
+        let pool = Pool::new(memory.batches, slot_size, config.buffer_memory);
+        Ok(Producer {
+            config,
+            net,
+            acc: Accumulator::new(pool, memory.partitions),
+            sticky: Table::new(memory.sticky),
+            identity: Identity::default(),
+            scratch: memory.scratch,
+            closed: false,
+            flushed_to: 0,
+        })
+    }
+
+    // ---- Getters ----
+
+    /// The host that an [`Action::Resolve`] names.
+    pub fn host(&self, host: HostId) -> Host<'_> {
+        self.net.host(host)
+    }
+
+    /// Brokers that could not be used lately, and why: what to tell a user who waits.
+    pub fn troubles(&self) -> impl Iterator<Item = (Host<'_>, Trouble)> {
+        self.net.troubles()
+    }
+
+    /// How many partitions the topic has; 0 while that is not known.
+    pub fn partitions(&self, topic: TopicId) -> u32 {
+        self.net.topics.topics[topic.0].partitions
+    }
+
+    /// What the cluster answered about the topic last.
+    pub fn topic_error(&self, topic: TopicId) -> ErrorCode {
+        self.net.topics.topics[topic.0].error
+    }
+
+    /// The name of a topic.
+    pub fn topic_name(&self, topic: TopicId) -> &str {
+        &self.net.topics.topics[topic.0].name
+    }
+
+    /// Why the cluster will not let this producer write, if so: nothing can be sent any more.
+    pub fn refused(&self) -> Option<ErrorCode> {
+        self.identity.refused
+    }
+
+    /// Slots of the batch pool in use.
+    pub fn slots_in_use(&self) -> usize {
+        self.acc.pool.in_use as usize
+    }
+
+    /// Whether a batch has not been resolved yet.
+    pub fn unresolved(&self) -> bool {
+        self.acc.pool.oldest() != NIL
+    }
+
+    /// Whether every record appended before the last [`flush`](Self::flush) is resolved.
+    pub fn is_flushed(&self) -> bool {
+        let oldest = self.acc.pool.oldest();
+        oldest == NIL || self.acc.pool.batches[oldest].serial > self.flushed_to
+    }
+
+    /// Whether the pool has a free slot.
+    pub fn has_room(&self) -> bool {
+        self.acc.pool.has_room()
+    }
+
+    /// Whether [`close`](Self::close) or [`abort`](Self::abort) is complete: all resolved, no connection open.
+    pub fn is_closed(&self) -> bool {
+        self.closed && self.net.is_shut_down()
+    }
+
+    // ---- Commands ----
+
+    /// The handle of a topic; its metadata is asked for when it is new.
+    ///
+    /// # Errors
+    /// INVALID_TOPIC_EXCEPTION for a name Kafka does not allow, `None` as error code when there is no room for another.
+    pub fn topic(&mut self, name: Text<'m>) -> Result<TopicId, TopicError> {
+        if !is_legal_topic_name(&name) {
+            return Err(TopicError::IllegalName);
+        }
+        let before = self.net.topics.topics.len();
+        let topic = self.net.topics.register(name).ok_or(TopicError::NoRoom)?;
+        if topic.0 >= before {
+            self.net.want_metadata_now();
+        }
+        while self.sticky.len() <= topic.0 {
+            if self.sticky.push(Sticky::default()).is_err() {
+                return Err(TopicError::NoRoom);
+            }
+        }
+        Ok(topic)
+    }
+
+    /// Takes a record: chooses its partition unless `partition` says, and encodes it into the batch pool.
+    ///
+    /// # Errors
+    /// See [`AppendError`]. The record was not taken, and nothing was changed.
+    #[inline]
+    pub fn append(
+        &mut self,
+        now: Instant,
+        topic: TopicId,
+        partition: Option<u32>,
+        record: &NewRecord<'_>,
+    ) -> Result<Appended, AppendError> {
+        if self.closed || self.identity.refused.is_some() {
+            return Err(AppendError::Closed);
+        }
+        let partitions = self.net.topics.topics[topic.0].partitions;
+        if partitions == 0 {
+            return Err(self.no_partitions(topic));
+        }
+        let keyless = partition.is_none() && record.key.is_none();
+        let number = match (partition, record.key) {
+            (Some(number), _) => number,
+            (None, Some(key)) => partition_for_key(key, partitions),
+            (None, None) => {
+                let size = self.config.batch_size;
+                self.sticky[topic.0].current(partitions, size, &mut self.net.random)
+            }
+        };
+        let index = self.net.topics.partition(topic, number);
+        if index == NIL {
+            return Err(AppendError::NoSuchPartition { partitions });
+        }
+        let max = self.config.max_request_size as usize;
+        let appended = self.acc.append(now, index, record, max);
+        if matches!(appended, Ok((_, Progress::Filled)) | Err(_)) && keyless {
+            self.sticky[topic.0].batch_closed();
+        }
+        if !matches!(appended, Ok((_, Progress::Joined))) {
+            self.appended_elsewhere(now, index);
+        }
+        let (ticket, progress) = appended?;
+        if keyless {
+            let bytes = record.value.map_or(0, <[u8]>::len).min(u32::MAX as usize) as u32;
+            self.sticky[topic.0].took(bytes.saturating_add(8));
+        }
+        Ok(Appended { ticket, partition: number, progress })
+    }
+
+    /// A batch was opened or filled.
+    #[cold]
+    fn appended_elsewhere(&mut self, now: Instant, partition: u32) {
+        if self.config.linger.0 == 0 {
+            self.handle_linger(now);
+        }
+        self.touch(now, partition);
+    }
+
+    #[cold]
+    fn no_partitions(&mut self, topic: TopicId) -> AppendError {
+        let entry = &self.net.topics.topics[topic.0];
+        if entry.error_is_final() {
+            return AppendError::Topic(entry.error);
+        }
+        self.net.want_metadata();
+        AppendError::NoMetadata { last: self.net.topics.topics[topic.0].error }
+    }
+
+    /// Sends what was appended so far without waiting for linger. Done when [`is_flushed`](Self::is_flushed).
+    pub fn flush(&mut self, now: Instant) {
+        self.flushed_to = self.acc.pool.serial();
+        loop {
+            let slot = self.acc.pool.lingering();
+            if slot == NIL {
+                break;
+            }
+            self.acc.pool.batches[slot].due = true;
+            self.touch(now, self.acc.pool.batches[slot].partition);
+        }
+    }
+
+    /// Takes no more records and sends what is there. Done when [`is_closed`](Self::is_closed).
+    pub fn close(&mut self, now: Instant) {
+        self.closed = true;
+        self.flush(now);
+        self.close_when_done();
+    }
+
+    /// Gives up: what was never sent resolves `NotWritten`, what is under way `Indeterminate`; connections close.
+    pub fn abort(&mut self, now: Instant) {
+        self.closed = true;
+        while self.acc.pool.oldest() != NIL {
+            let slot = self.acc.pool.oldest();
+            self.fail(now, slot, SendError::Closed);
+        }
+        self.close_when_done();
+    }
+
+    fn close_when_done(&mut self) {
+        if self.closed && self.acc.pool.oldest() == NIL && !self.net.closing {
+            self.net.shut_down();
+        }
+    }
+
+    /// The delivery was dealt with: its slot may be used again.
+    pub fn release(&mut self, delivery: &Delivery) {
+        let slot = delivery.batch.slot;
+        let batch = &mut self.acc.pool.batches[slot];
+        if batch.generation == delivery.batch.generation && batch.outcome.is_some() {
+            batch.released = true;
+            self.acc.free_if_done(slot);
+        }
+    }
+
+    // ---- What to do next ----
+
+    /// The end of a batch, oldest first. Its slot stays taken until [`release`](Self::release).
+    pub fn poll_delivery(&mut self) -> Option<Delivery> {
+        let slot = self.acc.pop_resolved();
+        let batch = &self.acc.pool.batches[slot];
+        let meta = &self.net.topics.partitions[batch.partition];
+        Some(Delivery {
+            batch: self.acc.pool.id(slot),
+            topic: TopicId(meta.topic),
+            partition: meta.number,
+            count: batch.builder.count(),
+            outcome: batch.outcome?,
+        })
+    }
+
+    /// Open batches whose linger time is over become due.
+    fn handle_linger(&mut self, now: Instant) {
+        loop {
+            let slot = self.acc.pool.lingering();
+            if slot == NIL || self.acc.pool.batches[slot].created + self.config.linger > now {
+                return;
+            }
+            self.acc.pool.batches[slot].due = true;
+            self.touch(now, self.acc.pool.batches[slot].partition);
+        }
+    }
+
+    /// Batches older than `delivery.timeout.ms` are resolved.
+    fn handle_expiry(&mut self, now: Instant) {
+        let mut slot = self.acc.pool.oldest();
+        while slot != NIL {
+            let batch = &self.acc.pool.batches[slot];
+            if batch.created + self.config.delivery_timeout > now {
+                return;
+            }
+            let (newer, partition) = (batch.newer, batch.partition);
+            // One that is being sealed comes back in a moment.
+            if batch.place != Place::Sealing {
+                self.fail(now, slot, SendError::TimedOut);
+                self.settle(now, partition);
+            }
+            slot = newer;
+        }
+    }
+
+    fn handle_delayed(&mut self, now: Instant) {
+        let mut waiting = core::mem::take(&mut self.acc.delayed);
+        while let Some(partition) = delist(&mut self.acc.partitions, &mut waiting, Wait::Delayed) {
+            self.touch(now, partition);
+        }
+    }
+
+    fn on_metadata(&mut self, now: Instant) {
+        self.acc.cover(self.net.topics.partitions.len());
+        self.touch_all(now);
+    }
+}
+
+impl<'m> Machine<'m> for Producer<'m> {
+    fn host(&self, host: HostId) -> Host<'_> {
+        self.net.host(host)
+    }
+
+    fn handle_resolved(&mut self, now: Instant, host: HostId, found: &[SocketAddr]) {
+        self.net.handle_resolved(now, host, found);
+    }
+
+    fn handle_connected(&mut self, now: Instant, conn: ConnId) {
+        self.net.handle_connected(now, conn);
+    }
+
+    fn handle_closed(
+        &mut self,
+        now: Instant,
+        conn: ConnId,
+        why: Closed,
+        rx: Option<RxBuf<'m>>,
+        transmit: Option<Transmit<'m>>,
+    ) {
+        Producer::handle_closed(self, now, conn, why, rx, transmit);
+    }
+
+    fn handle_received(&mut self, now: Instant, conn: ConnId, mut rx: RxBuf<'m>) {
+        loop {
+            match self.net.receive(now, conn, &mut rx) {
+                Inbound::Done => break,
+                Inbound::Handled => self.touch_all(now),
+                Inbound::Metadata => self.on_metadata(now),
+                Inbound::Reply(mut reply) => {
+                    let body = rx.mem.get(reply.body.clone()).unwrap_or_default();
+                    let outcome = match reply.request.api {
+                        Api::Produce => self.on_produce(now, conn, &mut reply.request, body),
+                        Api::InitProducerId => self.on_identity(now, conn, reply.request.version, body),
+                        _ => Ok(()),
+                    };
+                    if let Err(trouble) = outcome {
+                        self.net.abandon(conn, reply.request, trouble);
+                        break;
+                    }
+                    rx.consume(reply.end);
+                }
+            }
+        }
+        self.net.keep_rx(conn, rx);
+        self.close_when_done();
+    }
+
+    fn handle_written(&mut self, now: Instant, transmit: Transmit<'m>) {
+        Producer::handle_written(self, now, transmit);
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.net.handle_timeout(now);
+        self.handle_linger(now);
+        self.handle_expiry(now);
+        self.handle_delayed(now);
+        self.close_when_done();
+    }
+
+    fn poll_action(&mut self, now: Instant) -> Option<Action> {
+        self.net.poll_action(now)
+    }
+
+    fn poll_read(&mut self) -> Option<(ConnId, RxBuf<'m>)> {
+        self.net.poll_read()
+    }
+
+    fn poll_transmit(&mut self, now: Instant) -> Option<Transmit<'m>> {
+        if let Some(own) = self.net.poll_transmit(now) {
+            return Some(own);
+        }
+        if let Some(identity) = self.poll_identity(now) {
+            return Some(identity);
+        }
+        self.poll_produce(now)
+    }
+
+    fn poll_timeout(&mut self) -> Instant {
+        let mut next = self.net.poll_timeout().min(self.identity_at());
+        let lingering = self.acc.pool.lingering();
+        if lingering != NIL {
+            next = next.min(self.acc.pool.batches[lingering].created + self.config.linger);
+        }
+        let oldest = self.acc.pool.oldest();
+        if oldest != NIL {
+            next = next.min(self.acc.pool.batches[oldest].created + self.config.delivery_timeout);
+        }
+        let mut delayed = self.acc.delayed.head;
+        while delayed != NIL {
+            next = next.min(self.acc.partitions[delayed].backoff_until);
+            delayed = self.acc.partitions[delayed].next_delayed();
+        }
+        next
+    }
+}
+
+/// Why a topic cannot be used at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TopicError {
+    /// Not 1 to 249 of `[a-zA-Z0-9._-]`, or `.` or `..`.
+    IllegalName,
+    /// The lent tables have no room for another topic.
+    NoRoom,
+}
+
+impl core::fmt::Display for TopicError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            TopicError::IllegalName => "not a legal topic name: 1 to 249 of a-z, A-Z, 0-9, '.', '_', '-'",
+            TopicError::NoRoom => "no room for another topic in the memory that was lent",
+        })
+    }
+}
+
+impl core::error::Error for TopicError {}
+
+/// The memory of the sticky partitioner, one entry per topic.
+pub(crate) type StickyMemory<'m> = Storage<'m, Sticky>;
+pub(crate) use partitioner::Sticky as StickyEntry;

@@ -1,0 +1,213 @@
+//! The accumulator: from a record to a place in its partition's open batch.
+//!
+//! One of the producer's two halves. It encodes records into slots and queues the batches; the other half, the
+//! sender, takes them from the queues. Appending touches one partition and one batch, and never the network.
+
+use kafka_proto::ErrorCode;
+use kafka_proto::record::{BATCH_HEADER_LEN, BatchBuilder, NewRecord};
+
+use super::batch::{Batch, Place, Ticket};
+use super::partition::{Partition, Wait, enlist};
+use super::pool::Pool;
+use crate::net::broker::List;
+use crate::storage::{NIL, Storage, Table};
+use crate::time::Instant;
+
+/// A record was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// Where it is.
+    pub ticket: Ticket,
+    /// Its topic's partition.
+    pub partition: u32,
+    /// What this changes for whoever drives the producer.
+    pub progress: Progress,
+}
+
+/// What an appended record changes for whoever drives the producer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Nothing: its batch was open and still is.
+    Joined,
+    /// It opened a batch, so `poll_timeout` may be earlier now.
+    Opened,
+    /// It filled a batch, which can be sealed and sent.
+    Filled,
+}
+
+/// Why a record was not taken. It was not queued, and the caller still has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AppendError {
+    /// No slot is free: drive the producer and try again when a delivery was released.
+    Full,
+    /// The topic's partitions are not known yet: drive the producer and try again.
+    NoMetadata {
+        /// What the cluster answered about the topic last, e.g. UNKNOWN_TOPIC_OR_PARTITION.
+        last: ErrorCode,
+    },
+    /// The topic cannot be used, e.g. TOPIC_AUTHORIZATION_FAILED.
+    Topic(ErrorCode),
+    /// The topic has no such partition.
+    NoSuchPartition {
+        /// How many it has.
+        partitions: u32,
+    },
+    /// The record is larger than a batch may be.
+    TooLarge {
+        /// Bytes of a batch that holds it alone.
+        size: usize,
+        /// `max.request.size`, or the size of a slot where memory cannot be allocated.
+        max: usize,
+    },
+    /// The producer is closed, or was refused by the cluster for good.
+    Closed,
+}
+
+impl core::fmt::Display for AppendError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            AppendError::Full => f.write_str("the batch pool is full"),
+            AppendError::NoMetadata { last: ErrorCode::NONE } => {
+                f.write_str("the topic's partitions are not known yet")
+            }
+            AppendError::NoMetadata { last } => write!(f, "the topic's partitions are not known: {last}"),
+            AppendError::Topic(code) => write!(f, "the topic cannot be used: {code}"),
+            AppendError::NoSuchPartition { partitions } => {
+                write!(f, "no such partition: the topic has {partitions}")
+            }
+            AppendError::TooLarge { size, max } => {
+                write!(f, "the record needs a batch of {size} bytes, and the largest allowed is {max}")
+            }
+            AppendError::Closed => f.write_str("the producer is closed"),
+        }
+    }
+}
+
+impl core::error::Error for AppendError {}
+
+pub(crate) struct Accumulator<'m> {
+    pub(crate) pool: Pool<'m>,
+    pub(crate) partitions: Table<'m, Partition>,
+    /// Partitions with a full batch to be sealed.
+    pub(crate) full: List,
+    /// Partitions that wait for their backoff to pass.
+    pub(crate) delayed: List,
+    /// Resolved batches whose delivery was not taken yet, oldest first.
+    resolved: List,
+}
+
+impl<'m> Accumulator<'m> {
+    pub(crate) fn new(pool: Pool<'m>, partitions: Storage<'m, Partition>) -> Self {
+        Accumulator {
+            pool,
+            partitions: Table::new(partitions),
+            full: List::default(),
+            delayed: List::default(),
+            resolved: List::default(),
+        }
+    }
+
+    /// Makes the table of queues as long as that of the partitions' metadata; how many lack room.
+    pub(crate) fn cover(&mut self, partitions: u32) -> u32 {
+        while self.partitions.len() < partitions {
+            if self.partitions.push(Partition::default()).is_err() {
+                break;
+            }
+        }
+        partitions.saturating_sub(self.partitions.len())
+    }
+
+    /// Encodes a record into the open batch of a partition, or into a new one.
+    pub(crate) fn append(
+        &mut self,
+        now: Instant,
+        partition: u32,
+        record: &NewRecord<'_>,
+        max: usize,
+    ) -> Result<(Ticket, Progress), AppendError> {
+        let mut progress = Progress::Opened;
+        let open = self.partitions[partition].open;
+        if open != NIL {
+            if let Some(index) = self.append_to(open, record) {
+                return Ok((Ticket { batch: self.pool.id(open), index }, Progress::Joined));
+            }
+            self.close(partition);
+            progress = Progress::Filled;
+        }
+        let opened = self.open(now, partition, record, max);
+        let index = opened.and_then(|slot| Ok((slot, self.append_to(slot, record).ok_or(AppendError::Full)?)));
+        match index {
+            Ok((slot, index)) => Ok((Ticket { batch: self.pool.id(slot), index }, progress)),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn append_to(&mut self, slot: u32, record: &NewRecord<'_>) -> Option<u32> {
+        let batch = &mut self.pool.batches[slot];
+        let mem = batch.mem.as_mut()?;
+        batch.builder.append(mem, record).ok()
+    }
+
+    fn open(
+        &mut self,
+        now: Instant,
+        partition: u32,
+        record: &NewRecord<'_>,
+        max: usize,
+    ) -> Result<u32, AppendError> {
+        let size = BATCH_HEADER_LEN + BatchBuilder::new().record_size(record);
+        let max = if self.pool.can_allocate() { max } else { self.pool.slot_size().min(max) };
+        if size > max {
+            return Err(AppendError::TooLarge { size, max });
+        }
+        let slot = self.pool.acquire(now, size);
+        if slot == NIL {
+            return Err(AppendError::Full);
+        }
+        self.pool.batches[slot].partition = partition;
+        let queue = &mut self.partitions[partition];
+        queue.push(&mut self.pool.batches, slot);
+        queue.open = slot;
+        Ok(slot)
+    }
+
+    /// The open batch of a partition takes no more records.
+    pub(crate) fn close(&mut self, partition: u32) {
+        let open = core::mem::replace(&mut self.partitions[partition].open, NIL);
+        if open != NIL {
+            self.pool.batches[open].place = Place::Closed;
+            enlist(&mut self.partitions, &mut self.full, Wait::Full, partition);
+        }
+    }
+
+    /// Enters a batch, which has its outcome, into the list of deliveries to be taken.
+    pub(crate) fn push_resolved(&mut self, slot: u32) {
+        self.pool.batches[slot].next = NIL;
+        match self.resolved.tail {
+            NIL => self.resolved.head = slot,
+            tail => self.pool.batches[tail].next = slot,
+        }
+        self.resolved.tail = slot;
+    }
+
+    /// Takes the oldest of the resolved batches, or [`NIL`].
+    pub(crate) fn pop_resolved(&mut self) -> u32 {
+        let slot = self.resolved.head;
+        if slot != NIL {
+            self.resolved.head = self.pool.batches[slot].next;
+            if self.resolved.head == NIL {
+                self.resolved.tail = NIL;
+            }
+        }
+        slot
+    }
+
+    /// Frees a slot when nothing needs it any more.
+    pub(crate) fn free_if_done(&mut self, slot: u32) {
+        let batch: &Batch<'_> = &self.pool.batches[slot];
+        if slot != NIL && batch.released && !batch.is_pinned() {
+            self.pool.free(slot);
+        }
+    }
+}

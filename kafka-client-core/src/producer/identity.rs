@@ -1,0 +1,124 @@
+//! The producer's id and epoch: what makes a retry recognizable (KIP-98, KIP-360).
+//!
+//! The broker keeps, per producer id and partition, the epoch and the last sequence numbers. When a sequence was lost
+//! for good, an idempotent producer without transactions raises its epoch itself and each partition starts again at
+//! sequence 0 as soon as nothing of the old epoch is under way there.
+
+use kafka_proto::messages::produce::{InitProducerIdRequest, InitProducerIdResponse};
+use kafka_proto::{ErrorCode, Message};
+
+use super::Producer;
+use crate::net::api::Api;
+use crate::net::broker::{Role, Trouble};
+use crate::net::{Begin, ConnId, Transmit, encode_for};
+use crate::random::backoff;
+use crate::storage::NIL;
+use crate::time::Instant;
+
+#[derive(Debug)]
+pub(crate) struct Identity {
+    /// −1 until the cluster has given one.
+    pub(crate) id: i64,
+    pub(crate) epoch: i16,
+    asked: bool,
+    retry_at: Instant,
+    attempts: u32,
+    /// The cluster refused for good.
+    pub(crate) refused: Option<ErrorCode>,
+}
+
+impl Default for Identity {
+    fn default() -> Self {
+        Identity { id: -1, epoch: -1, asked: false, retry_at: Instant(0), attempts: 0, refused: None }
+    }
+}
+
+impl Identity {
+    pub(crate) fn is_known(&self) -> bool {
+        self.id >= 0
+    }
+
+    /// A sequence was lost: the next epoch, or a new id when there is none.
+    pub(crate) fn bump(&mut self) {
+        match self.epoch.checked_add(1) {
+            Some(epoch) => self.epoch = epoch,
+            None => (self.id, self.epoch) = (-1, -1),
+        }
+    }
+}
+
+impl<'m> Producer<'m> {
+    fn wants_identity(&self) -> bool {
+        let identity = &self.identity;
+        self.config.idempotence && !identity.is_known() && !identity.asked && identity.refused.is_none()
+    }
+
+    pub(super) fn identity_at(&self) -> Instant {
+        let waiting = self.wants_identity() && self.identity.retry_at > Instant(0);
+        if waiting { self.identity.retry_at } else { Instant::NEVER }
+    }
+
+    /// The request for a producer id, when one is needed and a connection can take it.
+    pub(super) fn poll_identity(&mut self, now: Instant) -> Option<Transmit<'m>> {
+        if !self.wants_identity() || self.identity.retry_at > now || self.net.closing {
+            return None;
+        }
+        let max = self.net.config.max_in_flight;
+        let conn = self.net.conns.position(|c| c.role == Role::Main && c.accepts(now, max));
+        if conn == NIL {
+            if self.acc.pool.oldest() != NIL {
+                self.net.demand_any(now);
+            }
+            return None;
+        }
+        let Some(version) = self.net.conns[conn].versions.of(Api::InitProducerId) else {
+            self.identity.refused = Some(ErrorCode::UNSUPPORTED_VERSION);
+            return None;
+        };
+        let body = InitProducerIdRequest {
+            transactional_id: None,
+            transaction_timeout_ms: i32::MAX,
+            ..InitProducerIdRequest::default()
+        };
+        let mut frame = self.net.take_frame()?;
+        let encoded =
+            encode_for(&self.net.conns[conn], &self.net.config, version, &mut frame.head, &body, &mut []);
+        let timeout = self.net.config.request_timeout;
+        let begin = Begin { api: Api::InitProducerId, version, token: NIL, timeout, answered: true };
+        let sent = self.net.enter_if(now, conn, begin, frame, encoded);
+        self.identity.asked = sent.is_some();
+        sent
+    }
+
+    pub(super) fn on_identity(
+        &mut self,
+        now: Instant,
+        conn: ConnId,
+        version: i16,
+        body: &[u8],
+    ) -> Result<(), Trouble> {
+        let response = InitProducerIdResponse::decode(version, body).map_err(Trouble::Malformed);
+        let response = response.inspect_err(|_| self.identity_failed(now))?;
+        self.net.mute(now, conn, response.throttle_time_ms);
+        self.identity.asked = false;
+        match response.error_code {
+            ErrorCode::NONE if response.producer_id >= 0 => {
+                self.identity.id = response.producer_id;
+                self.identity.epoch = response.producer_epoch;
+                self.identity.attempts = 0;
+                self.touch_all(now);
+            }
+            code if code.is_retriable() || code == ErrorCode::NONE => self.identity_failed(now),
+            code => self.identity.refused = Some(code),
+        }
+        Ok(())
+    }
+
+    pub(super) fn identity_failed(&mut self, now: Instant) {
+        let config = &self.net.config;
+        let (base, max) = (config.retry_backoff, config.retry_backoff_max);
+        self.identity.asked = false;
+        self.identity.retry_at = now + backoff(base, max, self.identity.attempts, &mut self.net.random);
+        self.identity.attempts = self.identity.attempts.saturating_add(1);
+    }
+}

@@ -1,0 +1,255 @@
+//! Sealing: checksum and compression, done by the adapter while nobody holds the core.
+
+use kafka_proto::record::{BatchBuilder, Codec, Stamp, restamp};
+
+use super::Producer;
+use super::batch::{BatchId, Place, SendError};
+use super::partition::{Wait, advance_sequence, delist, enlist};
+use crate::net::PARTS_MAX;
+use crate::net::broker::Role;
+use crate::storage::{Mem, NIL};
+use crate::time::Instant;
+
+/// A batch to be sealed: call [`run`](Self::run), then hand it to `handle_sealed`. It owns its memory, so this can
+/// happen on any thread.
+#[derive(Debug)]
+pub struct Seal<'m> {
+    batch: BatchId,
+    builder: BatchBuilder,
+    stamp: Stamp,
+    codec: Codec,
+    level: Option<i32>,
+    mem: Mem<'m>,
+    /// Where the compressed batch goes; it changes places with `mem`.
+    scratch: Option<Mem<'m>>,
+    /// The body has its final form already: only the stamp changes.
+    sealed: bool,
+    len: usize,
+}
+
+impl Seal<'_> {
+    /// Writes the header, compresses where the producer is configured to, and computes the checksum.
+    pub fn run(&mut self) {
+        if self.sealed {
+            self.len = restamp(&mut self.mem, &self.stamp);
+            return;
+        }
+        self.len = self.builder.finish(&mut self.mem, &self.stamp);
+        if self.codec != Codec::None {
+            self.compress();
+        }
+    }
+
+    /// A batch that does not become smaller is sent as it is: the codec is a property of each batch.
+    #[cfg(feature = "lz4")]
+    fn compress(&mut self) {
+        let Some(scratch) = self.scratch.as_mut() else { return };
+        let Some(plain) = self.mem.get(..self.len) else { return };
+        let Ok(len) = super::compress::compress(plain, self.codec, self.level, scratch) else { return };
+        if len < self.len {
+            self.len = restamp(scratch, &self.stamp);
+            core::mem::swap(scratch, &mut self.mem);
+        }
+    }
+
+    #[cfg(not(feature = "lz4"))]
+    fn compress(&mut self) {
+        let _ = (&self.scratch, self.level);
+    }
+}
+
+impl<'m> Producer<'m> {
+    /// A batch to be sealed, full ones first; due ones when a request may go.
+    pub fn poll_seal(&mut self, now: Instant) -> Option<Seal<'m>> {
+        if self.config.codec != Codec::None && self.scratch.is_none() {
+            return None;
+        }
+        while let Some(partition) = delist(&mut self.acc.partitions, &mut self.acc.full, Wait::Full) {
+            if let Some(seal) = self.seal_of(partition) {
+                self.touch(now, partition);
+                return Some(seal);
+            }
+        }
+        for broker in self.net.brokers.indices() {
+            if self.net.brokers[broker].due.is_empty()
+                || self.net.brokers[broker].sealed as usize >= PARTS_MAX
+                || self.net.accepting(now, broker, Role::Main) == NIL
+            {
+                continue;
+            }
+            let mut due = core::mem::take(&mut self.net.brokers[broker].due);
+            let partition = delist(&mut self.acc.partitions, &mut due, Wait::Due);
+            self.net.brokers[broker].due = due;
+            let Some(partition) = partition else { continue };
+            if self.net.topics.partitions[partition].leader != broker {
+                self.touch(now, partition);
+                continue;
+            }
+            if let Some(seal) = self.seal_of(partition) {
+                self.touch(now, partition);
+                return Some(seal);
+            }
+        }
+        None
+    }
+
+    /// Whether another batch of the partition may get a stamp now.
+    pub(super) fn may_stamp(&self, partition: u32) -> bool {
+        let queue = &self.acc.partitions[partition];
+        if !self.config.idempotence {
+            return queue.stamped < self.net.config.max_in_flight;
+        }
+        let current = queue.producer_id == self.identity.id && queue.epoch == self.identity.epoch;
+        self.identity.is_known()
+            && !queue.unresolved
+            && queue.stamped < self.net.config.max_in_flight
+            && (current || queue.stamped == 0)
+    }
+
+    fn seal_of(&mut self, partition: u32) -> Option<Seal<'m>> {
+        let slot = self.acc.partitions[partition].sealable(&self.acc.pool.batches);
+        if slot == NIL || !self.may_stamp(partition) {
+            return None;
+        }
+        if self.acc.partitions[partition].open == slot {
+            self.acc.partitions[partition].open = NIL;
+        }
+        let id = self.acc.pool.id(slot);
+        let mem = self.acc.pool.batches[slot].mem.take()?;
+        let batch = &mut self.acc.pool.batches[slot];
+        let queue = &mut self.acc.partitions[partition];
+        queue.stamped = queue.stamped.saturating_add(1);
+        batch.place = Place::Sealing;
+        if self.config.idempotence {
+            if queue.producer_id != self.identity.id || queue.epoch != self.identity.epoch {
+                (queue.producer_id, queue.epoch) = (self.identity.id, self.identity.epoch);
+                queue.next_sequence = 0;
+            }
+            batch.stamp = Stamp {
+                producer_id: queue.producer_id,
+                producer_epoch: queue.epoch,
+                base_sequence: queue.next_sequence,
+                ..Stamp::NONE
+            };
+            queue.next_sequence = advance_sequence(queue.next_sequence, batch.builder.count());
+        }
+        let sealed = batch.sealed;
+        Some(Seal {
+            batch: id,
+            builder: batch.builder,
+            stamp: batch.stamp,
+            codec: self.config.codec,
+            level: self.config.compression_level,
+            mem,
+            scratch: if sealed { None } else { self.scratch.take() },
+            sealed,
+            len: 0,
+        })
+    }
+
+    /// A sealed batch comes back.
+    pub fn handle_sealed(&mut self, now: Instant, seal: Seal<'m>) {
+        if let Some(scratch) = seal.scratch {
+            self.scratch = Some(scratch);
+        }
+        let slot = seal.batch.slot;
+        let batch = &mut self.acc.pool.batches[slot];
+        if batch.place != Place::Sealing {
+            return;
+        }
+        batch.mem = Some(seal.mem);
+        batch.len = u32::try_from(seal.len).unwrap_or(0);
+        batch.sealed = true;
+        let partition = batch.partition;
+        self.wait_sealed(slot);
+        if seal.len == 0 {
+            self.fail(now, slot, SendError::Compression);
+        } else if self.acc.partitions[partition].unresolved {
+            self.unstamp(partition);
+        }
+        self.settle(now, partition);
+    }
+
+    /// The batch is sealed and waits for its leader's connection.
+    pub(super) fn wait_sealed(&mut self, slot: u32) {
+        let batch = &mut self.acc.pool.batches[slot];
+        batch.place = Place::Sealed;
+        let leader = self.net.topics.partitions[batch.partition].leader;
+        batch.counted_on = leader;
+        self.net.brokers[leader].sealed = self.net.brokers[leader].sealed.saturating_add(1);
+    }
+
+    /// The batch no longer waits.
+    pub(super) fn uncount(&mut self, slot: u32) {
+        let counted_on = core::mem::replace(&mut self.acc.pool.batches[slot].counted_on, NIL);
+        let sealed = &mut self.net.brokers[counted_on].sealed;
+        *sealed = sealed.saturating_sub(1);
+    }
+
+    /// Takes the stamps off the partition's batches that certainly are not in the log and are not under way: they get
+    /// new ones when the sequence starts again.
+    pub(super) fn unstamp(&mut self, partition: u32) {
+        let mut slot = self.acc.partitions[partition].head;
+        while slot != NIL {
+            let batch = &self.acc.pool.batches[slot];
+            let next = batch.next;
+            if batch.place == Place::Sealed && !batch.maybe_written {
+                self.uncount(slot);
+                self.acc.pool.batches[slot].place = Place::Closed;
+                let queue = &mut self.acc.partitions[partition];
+                queue.stamped = queue.stamped.saturating_sub(1);
+            }
+            slot = next;
+        }
+    }
+
+    /// After something happened to a partition: when its last stamped batch is gone and a sequence was lost, it starts
+    /// again under the next epoch. Then sees what it can do next.
+    pub(super) fn settle(&mut self, now: Instant, partition: u32) {
+        let queue = &mut self.acc.partitions[partition];
+        if queue.unresolved && queue.stamped == 0 {
+            queue.unresolved = false;
+            if queue.producer_id == self.identity.id && queue.epoch == self.identity.epoch {
+                self.identity.bump();
+            }
+        }
+        self.touch(now, partition);
+    }
+
+    /// Enters a partition into the lists of what it can do now.
+    pub(super) fn touch(&mut self, now: Instant, partition: u32) {
+        if partition == NIL {
+            return;
+        }
+        let leader = self.net.topics.partitions[partition].leader;
+        let queue = &self.acc.partitions[partition];
+        let sealable = queue.sealable(&self.acc.pool.batches);
+        let sendable = queue.sendable(&self.acc.pool.batches);
+        let (backoff, idle) = (queue.backoff_until, sealable == NIL && sendable == NIL);
+        if !idle && leader == NIL {
+            self.net.want_metadata();
+        }
+        let partitions = &mut self.acc.partitions;
+        if sendable != NIL && backoff > now {
+            enlist(partitions, &mut self.acc.delayed, Wait::Delayed, partition);
+        } else if sendable != NIL && leader != NIL {
+            if let Some(work) = self.net.brokers[leader].work.first_mut() {
+                enlist(partitions, work, Wait::Ready, partition);
+            }
+        }
+        if sealable != NIL && self.may_stamp(partition) {
+            if self.acc.pool.batches[sealable].place == Place::Closed {
+                enlist(&mut self.acc.partitions, &mut self.acc.full, Wait::Full, partition);
+            } else if leader != NIL {
+                enlist(&mut self.acc.partitions, &mut self.net.brokers[leader].due, Wait::Due, partition);
+            }
+        }
+    }
+
+    /// Something changed that may concern every partition.
+    pub(super) fn touch_all(&mut self, now: Instant) {
+        for partition in self.acc.partitions.indices() {
+            self.touch(now, partition);
+        }
+    }
+}

@@ -1,0 +1,374 @@
+//! The sender: from the partitions' queues to requests, and back when a request failed.
+//!
+//! The producer's other half. It takes sealed batches of the partitions that a broker leads, at most one per
+//! partition and request, and remembers them by the request; an answer, or the end of the connection, brings each
+//! back to be resolved or tried again.
+
+use kafka_proto::messages::produce::{PartitionProduceData, ProduceRequest, TopicProduceData};
+use kafka_proto::record::BATCH_HEADER_LEN;
+use kafka_proto::wire::{Array, Records, Source, Wire, Writer};
+
+use super::Producer;
+use super::batch::{Outcome, Place, SendError};
+use super::partition::{Wait, delist};
+use crate::config::Acks;
+use crate::metadata::Topics;
+use crate::net::api::Api;
+use crate::net::broker::Role;
+use crate::net::connection::Request;
+use crate::net::{Begin, Closed, ConnId, PARTS_MAX, Part, RxBuf, Transmit, TxFrame, encode_for};
+use crate::random::backoff;
+use crate::storage::{NIL, Storage};
+use crate::time::Instant;
+
+impl<'m> Producer<'m> {
+    /// A produce request for some broker that can take one.
+    pub(super) fn poll_produce(&mut self, now: Instant) -> Option<Transmit<'m>> {
+        let max = self.net.config.max_in_flight;
+        for conn in self.net.conns.indices() {
+            let entry = &self.net.conns[conn];
+            let broker = entry.broker;
+            let idle = self.net.brokers[broker].work.first().is_none_or(|work| work.is_empty());
+            if idle || entry.role != Role::Main || !entry.accepts(now, max) {
+                continue;
+            }
+            let Some(version) = entry.versions.of(Api::Produce) else { continue };
+            let mut frame = self.net.take_frame()?;
+            self.collect(now, broker, &mut frame);
+            let sent = self.begin_produce(now, conn, version, frame);
+            if sent.is_some() {
+                return sent;
+            }
+        }
+        None
+    }
+
+    /// Moves sealed batches of the broker's partitions into a frame.
+    fn collect(&mut self, now: Instant, broker: u32, frame: &mut TxFrame<'m>) {
+        let limit = self.config.max_request_size;
+        let mut bytes = 0u32;
+        while frame.parts.len() < PARTS_MAX && frame.parts.room() > 0 {
+            let Some(work) = self.net.brokers[broker].work.first_mut() else { break };
+            let Some(partition) = delist(&mut self.acc.partitions, work, Wait::Ready) else { break };
+            let queue = &self.acc.partitions[partition];
+            let slot = queue.sendable(&self.acc.pool.batches);
+            let batch = &self.acc.pool.batches[slot];
+            let moved = self.net.topics.partitions[partition].leader != broker;
+            let full = !frame.parts.is_empty() && bytes.saturating_add(batch.len) > limit;
+            if slot == NIL || moved || full || queue.backoff_until > now {
+                self.touch(now, partition);
+                if full {
+                    break;
+                }
+                continue;
+            }
+            let Some(mem) = self.acc.pool.batches[slot].mem.take() else { continue };
+            self.uncount(slot);
+            let batch = &mut self.acc.pool.batches[slot];
+            batch.place = Place::Sending;
+            batch.behind = self.acc.partitions[partition].head != slot;
+            bytes = bytes.saturating_add(batch.len);
+            let part = Part { at: 0, len: batch.len, batch: slot, mem };
+            if let Err(part) = frame.parts.push(part) {
+                self.put_back(part);
+                break;
+            }
+        }
+        self.sort_parts(&mut frame.parts);
+    }
+
+    /// By topic, then partition: a request names each topic once. Batches nearly always come sorted already.
+    fn sort_parts(&self, parts: &mut Storage<'m, Part<'m>>) {
+        let key = |part: Option<&Part<'m>>| {
+            let partition = part.map_or(NIL, |p| self.acc.pool.batches[p.batch].partition);
+            let meta = &self.net.topics.partitions[partition];
+            (meta.topic, meta.number)
+        };
+        for end in 1..parts.len() {
+            let mut at = end;
+            while at > 0 && key(parts.get(at - 1)) > key(parts.get(at)) {
+                parts.swap(at - 1, at);
+                at -= 1;
+            }
+        }
+    }
+
+    fn begin_produce(
+        &mut self,
+        now: Instant,
+        conn: u32,
+        version: i16,
+        mut frame: TxFrame<'m>,
+    ) -> Option<Transmit<'m>> {
+        let timeout = self.net.config.request_timeout;
+        let acks = self.config.acks;
+        let mut gaps = [0u32; PARTS_MAX];
+        while !frame.parts.is_empty() {
+            let topics = RequestTopics { parts: &frame.parts, producer: self };
+            let body = ProduceRequest {
+                transactional_id: None,
+                acks: acks.to_wire(),
+                timeout_ms: timeout.as_millis_i32(),
+                topic_data: Array::source(&topics),
+            };
+            let (entry, config) = (&self.net.conns[conn], &self.net.config);
+            let Some(encoded) = encode_for(entry, config, version, &mut frame.head, &body, &mut gaps) else {
+                self.drop_part(now, &mut frame);
+                continue;
+            };
+            for (part, gap) in frame.parts.iter_mut().zip(gaps) {
+                part.at = gap;
+            }
+            let token = self.chain(&frame);
+            let answered = acks != Acks::None;
+            let begin = Begin { api: Api::Produce, version, token, timeout, answered };
+            let sent = self.net.enter_if(now, conn, begin, frame, Some(encoded));
+            self.touch_chain(now, token);
+            return sent;
+        }
+        self.net.keep_frame(frame);
+        None
+    }
+
+    /// The head has no room for this many batches: the last one waits; a single one can never be sent.
+    fn drop_part(&mut self, now: Instant, frame: &mut TxFrame<'m>) {
+        let alone = frame.parts.len() == 1;
+        let Some(part) = frame.parts.pop() else { return };
+        let slot = part.batch;
+        self.put_back(part);
+        self.wait_sealed(slot);
+        if alone {
+            self.fail(now, slot, SendError::FrameTooSmall);
+        }
+        self.settle(now, self.acc.pool.batches[slot].partition);
+    }
+
+    /// Links the batches of a request; the first is the request's token.
+    fn chain(&mut self, frame: &TxFrame<'m>) -> u32 {
+        let mut before = NIL;
+        for part in frame.parts.iter() {
+            self.acc.pool.batches[part.batch].chain = NIL;
+            if before != NIL {
+                self.acc.pool.batches[before].chain = part.batch;
+            }
+            before = part.batch;
+        }
+        frame.parts.get(0).map_or(NIL, |part| part.batch)
+    }
+
+    /// The partitions of a request may have another batch to send.
+    fn touch_chain(&mut self, now: Instant, token: u32) {
+        let mut slot = token;
+        while slot != NIL {
+            self.touch(now, self.acc.pool.batches[slot].partition);
+            slot = self.acc.pool.batches[slot].chain;
+        }
+    }
+
+    fn put_back(&mut self, part: Part<'m>) {
+        self.acc.pool.batches[part.batch].mem = Some(part.mem);
+    }
+
+    /// A frame comes back: written, or given up with its connection.
+    pub fn handle_written(&mut self, now: Instant, mut transmit: Transmit<'m>) {
+        if let Some(conn) = self.net.conn(transmit.conn) {
+            conn.writing = false;
+            conn.last_used = now;
+        }
+        let (done, begun) = (transmit.is_done(), transmit.written > 0);
+        while let Some(part) = transmit.frame.parts.pop() {
+            let slot = part.batch;
+            self.put_back(part);
+            let unanswered = self.config.acks == Acks::None;
+            let batch = &mut self.acc.pool.batches[slot];
+            batch.place = Place::InFlight;
+            batch.maybe_written |= begun && !done;
+            match (unanswered, done) {
+                (true, true) => {
+                    let outcome = Outcome::Acked { base_offset: None, log_append_time: None };
+                    self.answered(now, slot, outcome);
+                }
+                (true, false) => self.retry(now, slot, SendError::Disconnected),
+                // What was never written cannot be in the log. The connection's end brings it back.
+                (false, _) => batch.written = done || begun,
+            }
+        }
+        self.net.keep_frame(transmit.frame);
+    }
+
+    /// A connection is gone: what it carried comes back.
+    pub fn handle_closed(
+        &mut self,
+        now: Instant,
+        conn: ConnId,
+        why: Closed,
+        rx: Option<RxBuf<'m>>,
+        transmit: Option<Transmit<'m>>,
+    ) {
+        if let Some(transmit) = transmit {
+            self.handle_written(now, transmit);
+        }
+        self.net.handle_closed(now, conn, why, rx);
+        while let Some(request) = self.net.take_unanswered(now, conn) {
+            match request.api {
+                Api::Produce => self.chain_lost(now, &request),
+                Api::InitProducerId => self.identity_failed(now),
+                _ => {}
+            }
+        }
+        self.net.want_metadata();
+        self.net.forget(conn);
+    }
+
+    /// No answer will come for these batches.
+    fn chain_lost(&mut self, now: Instant, request: &Request) {
+        let mut slot = request.token;
+        while slot != NIL {
+            let batch = &mut self.acc.pool.batches[slot];
+            let next = core::mem::replace(&mut batch.chain, NIL);
+            batch.maybe_written |= batch.written;
+            self.retry(now, slot, SendError::Disconnected);
+            slot = next;
+        }
+    }
+
+    /// An attempt ended without success, but another may succeed.
+    pub(super) fn retry(&mut self, now: Instant, slot: u32, error: SendError) {
+        let batch = &mut self.acc.pool.batches[slot];
+        let partition = batch.partition;
+        if batch.outcome.is_some() {
+            // It was resolved while it was under way; now its slot is free.
+            self.unpin(slot);
+            self.settle(now, partition);
+            return;
+        }
+        let attempts = batch.attempts;
+        batch.attempts = attempts.saturating_add(1);
+        batch.written = false;
+        self.wait_sealed(slot);
+        if attempts >= self.config.retries {
+            self.fail(now, slot, error);
+        } else {
+            let (base, max) = (self.net.config.retry_backoff, self.net.config.retry_backoff_max);
+            let until = now + backoff(base, max, attempts, &mut self.net.random);
+            let queue = &mut self.acc.partitions[partition];
+            queue.backoff_until = until;
+            if queue.unresolved {
+                self.unstamp(partition);
+            }
+        }
+        self.settle(now, partition);
+    }
+
+    /// Resolves a batch for which no further attempt will be made.
+    pub(super) fn fail(&mut self, now: Instant, slot: u32, error: SendError) {
+        let batch = &self.acc.pool.batches[slot];
+        let unknown = batch.maybe_written || matches!(batch.place, Place::Sending | Place::InFlight);
+        let outcome = if unknown { Outcome::Indeterminate(error) } else { Outcome::NotWritten(error) };
+        self.resolve(now, slot, outcome);
+    }
+
+    /// The answer to a batch: its outcome, unless it was resolved before.
+    pub(super) fn answered(&mut self, now: Instant, slot: u32, outcome: Outcome) {
+        let partition = self.acc.pool.batches[slot].partition;
+        if self.acc.pool.batches[slot].outcome.is_none() {
+            self.resolve(now, slot, outcome);
+        }
+        self.unpin(slot);
+        self.settle(now, partition);
+    }
+
+    /// Gives a batch its outcome. While a request carries it, its slot and its place in the sequence stay taken.
+    fn resolve(&mut self, now: Instant, slot: u32, outcome: Outcome) {
+        let batch = &self.acc.pool.batches[slot];
+        let (partition, stamped) = (batch.partition, batch.is_stamped());
+        let pinned = batch.is_pinned();
+        self.acc.partitions[partition].remove(&mut self.acc.pool.batches, slot);
+        self.acc.pool.retire(slot);
+        let acked = matches!(outcome, Outcome::Acked { .. });
+        self.acc.pool.batches[slot].outcome = Some(outcome);
+        self.acc.push_resolved(slot);
+        if stamped && !acked && self.config.idempotence {
+            self.acc.partitions[partition].unresolved = true;
+            self.unstamp(partition);
+        }
+        if !pinned {
+            self.unpin(slot);
+        }
+        let _ = now;
+    }
+
+    /// Nothing carries the batch any more.
+    fn unpin(&mut self, slot: u32) {
+        let batch = &self.acc.pool.batches[slot];
+        let partition = batch.partition;
+        if batch.is_stamped() {
+            let queue = &mut self.acc.partitions[partition];
+            queue.stamped = queue.stamped.saturating_sub(1);
+        }
+        self.uncount(slot);
+        self.acc.pool.batches[slot].place = Place::Closed;
+        self.acc.free_if_done(slot);
+    }
+}
+
+/// The topics of a produce request, written from the parts of its frame.
+struct RequestTopics<'a, 'm> {
+    parts: &'a Storage<'m, Part<'m>>,
+    producer: &'a Producer<'m>,
+}
+
+impl<'a, 'm> RequestTopics<'a, 'm> {
+    fn topics(&self) -> &'a Topics<'m> {
+        &self.producer.net.topics
+    }
+
+    /// Topic and partition of the part at `index`; [`NIL`] past the end.
+    fn place(&self, index: usize) -> (u32, i32) {
+        let slot = self.parts.get(index).map_or(NIL, |part| part.batch);
+        let meta = &self.topics().partitions[self.producer.acc.pool.batches[slot].partition];
+        (meta.topic, meta.number)
+    }
+
+    /// The part with which the `index`-th topic begins.
+    fn start(&self, index: usize) -> usize {
+        let begins = |i: &usize| *i == 0 || self.place(*i).0 != self.place(*i - 1).0;
+        (0..self.parts.len()).filter(begins).nth(index).unwrap_or(self.parts.len())
+    }
+}
+
+impl Source for RequestTopics<'_, '_> {
+    fn len(&self) -> usize {
+        (0..self.parts.len()).filter(|i| *i == 0 || self.place(*i).0 != self.place(*i - 1).0).count()
+    }
+
+    fn write(&self, index: usize, w: &mut Writer<'_>) {
+        let start = self.start(index);
+        let topic = &self.topics().topics[self.place(start).0];
+        let partitions = RequestPartitions { topics: self, start, end: self.start(index + 1) };
+        TopicProduceData {
+            name: &topic.name,
+            topic_id: topic.id,
+            partition_data: Array::source(&partitions),
+        }
+        .write(w);
+    }
+}
+
+struct RequestPartitions<'a, 'm> {
+    topics: &'a RequestTopics<'a, 'm>,
+    start: usize,
+    end: usize,
+}
+
+impl Source for RequestPartitions<'_, '_> {
+    fn len(&self) -> usize {
+        self.end.saturating_sub(self.start)
+    }
+
+    fn write(&self, index: usize, w: &mut Writer<'_>) {
+        let at = self.start + index;
+        let len = self.topics.parts.get(at).map_or(BATCH_HEADER_LEN as u32, |part| part.len);
+        PartitionProduceData { index: self.topics.place(at).1, records: Records::Elsewhere { len } }.write(w);
+    }
+}
