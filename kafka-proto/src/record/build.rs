@@ -1,7 +1,7 @@
 //! Writing a batch, record by record, straight into its memory.
 
 use super::header::{Attributes, CRC_FROM, LENGTH_OVERHEAD};
-use super::varint::{Put, varint_len};
+use super::varint::{Put, as_i64, varint_len};
 use super::{BATCH_HEADER_LEN, BatchHeader, Header, NO_TIMESTAMP, Stamp};
 use crate::crc::crc32c;
 
@@ -108,8 +108,8 @@ impl BatchBuilder {
         let end = body.saturating_add(varint_len(as_i64(body))).saturating_add(self.len);
         // A batch's length is an i32 on the wire.
         let room = if i32::try_from(end).is_ok() { memory.get_mut(self.len..end) } else { None };
-        let Some(rest) = room else { return Err(NoRoom { need: end }) };
-        let mut put = Put { rest };
+        let Some(room) = room else { return Err(NoRoom { need: end }) };
+        let mut put = Put::new(room);
         put.varint(as_i64(body));
         put.byte(0); // attributes of a record: none are defined
         put.varint(delta);
@@ -199,10 +199,4 @@ fn nullable_len(bytes: Option<&[u8]>) -> usize {
         None => 1,
         Some(bytes) => varint_len(as_i64(bytes.len())).saturating_add(bytes.len()),
     }
-}
-
-/// The length of something in memory, which is never more than isize::MAX, or a saturated sum of such.
-#[inline]
-fn as_i64(len: usize) -> i64 {
-    i64::try_from(len).unwrap_or(i64::MAX)
 }

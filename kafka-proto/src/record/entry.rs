@@ -63,9 +63,9 @@ impl<'a> Headers<'a> {
     /// The next header as it is on the wire.
     pub fn next_raw(&mut self) -> Option<RawHeader<'a>> {
         self.left = self.left.checked_sub(1)?;
-        let mut get = Get { rest: self.rest };
+        let mut get = Get::new(self.rest);
         let header = raw_header(&mut get).ok()?;
-        self.rest = get.rest;
+        self.rest = get.rest();
         Some(header)
     }
 }
@@ -117,12 +117,14 @@ impl Base {
         }
     }
 
-    /// Reads the fields of one record, which fill `body`. `after` is the offset delta of the one before, −1 at first;
-    /// it becomes this one's.
-    #[inline]
-    pub(crate) fn read<'a>(&self, body: &'a [u8], after: &mut i32) -> Result<Record<'a>, RecordFault> {
-        let mut get = Get { rest: body };
-        let [_attributes] = get.array()?;
+    /// Reads one record, its length first. `after` is the offset delta of the one before, −1 at first; it becomes this
+    /// one's.
+    #[inline(always)]
+    pub(crate) fn read<'a>(&self, get: &mut Get<'a>, after: &mut i32) -> Result<Record<'a>, RecordFault> {
+        let len = usize::try_from(get.varint()?).map_err(|_| RecordFault::BadLength)?;
+        // That the fields end exactly there is checked once, at the end: nothing was handed out before.
+        let end = get.at.saturating_add(len);
+        let _attributes = get.byte()?;
         let timestamp_delta = get.varlong()?;
         let offset_delta = get.varint()?;
         if offset_delta <= *after || offset_delta > self.last_offset_delta {
@@ -131,11 +133,13 @@ impl Base {
         let key = get.nullable()?;
         let value = get.nullable()?;
         let left = u32::try_from(get.varint()?).map_err(|_| RecordFault::HeaderCount)?;
-        let headers = Headers { rest: get.rest, left };
+        let mut headers = Headers::default();
         if left != 0 {
-            skip_headers(&mut get, left)?;
+            let rest = get.bytes.get(get.at..end).ok_or(RecordFault::Truncated)?;
+            headers = checked_headers(rest, left)?;
+            get.at = end;
         }
-        if !get.rest.is_empty() {
+        if get.at != end {
             return Err(RecordFault::RecordLength);
         }
         *after = offset_delta;
@@ -150,28 +154,33 @@ impl Base {
     }
 }
 
-fn skip_headers(get: &mut Get<'_>, count: u32) -> Result<(), RecordFault> {
+/// The headers in `bytes`, which they have to fill.
+#[inline(never)]
+fn checked_headers(bytes: &[u8], count: u32) -> Result<Headers<'_>, RecordFault> {
     // The smallest header is an empty name and a null value.
-    if count as usize > get.rest.len() / 2 {
+    if count as usize > bytes.len() / 2 {
         return Err(RecordFault::HeaderCount);
     }
+    let mut get = Get::new(bytes);
     for _ in 0..count {
-        raw_header(get)?;
+        raw_header(&mut get)?;
     }
-    Ok(())
+    if get.at != bytes.len() {
+        return Err(RecordFault::RecordLength);
+    }
+    Ok(Headers { rest: bytes, left: count })
 }
 
 /// The records of one batch, in order. After an error it has ended.
 #[derive(Clone, Copy, Debug)]
 pub struct RecordIter<'a> {
-    rest: &'a [u8],
+    /// All records; the cursor stands before the next.
+    get: Get<'a>,
     base: Base,
     /// Records still to come by the header's count; each takes bytes, so a count that lies ends in an error.
     left: u32,
     /// Offset delta of the one before.
     after: i32,
-    /// Bytes of all records; less those of `rest` it is how far we are.
-    len: usize,
     /// Where the records begin in the caller's input; for errors.
     at: usize,
 }
@@ -180,24 +189,14 @@ impl<'a> RecordIter<'a> {
     /// `at` is where `records` begins in what the caller was given.
     pub(crate) fn new(header: &BatchHeader, records: &'a [u8], at: usize) -> Self {
         let left = u32::try_from(header.count).unwrap_or(0);
-        Self { rest: records, base: Base::of(header), left, after: -1, len: records.len(), at }
+        Self { get: Get::new(records), base: Base::of(header), left, after: -1, at }
     }
 
-    #[inline]
-    fn read(&mut self) -> Result<Record<'a>, RecordFault> {
-        let mut get = Get { rest: self.rest };
-        let len = usize::try_from(get.varint()?).map_err(|_| RecordFault::BadLength)?;
-        let body = get.bytes(len)?;
-        let record = self.base.read(body, &mut self.after)?;
-        self.rest = get.rest;
-        Ok(record)
-    }
-
-    #[cold]
+    #[inline(always)]
     fn fail(&mut self, fault: RecordFault) -> RecordError {
-        let at = self.at.saturating_add(self.len.saturating_sub(self.rest.len()));
+        let at = self.at.saturating_add(self.get.at);
         self.left = 0;
-        self.rest = &[];
+        self.get = Get::new(&[]);
         RecordError::new(fault, at)
     }
 }
@@ -207,18 +206,19 @@ impl<'a> Iterator for RecordIter<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let Some(left) = self.left.checked_sub(1) else {
-            return if self.rest.is_empty() {
-                None
-            } else {
-                Some(Err(self.fail(RecordFault::TrailingBytes)))
-            };
-        };
-        self.left = left;
-        Some(match self.read() {
-            Ok(record) => Ok(record),
-            Err(fault) => Err(self.fail(fault)),
-        })
+        if self.left == 0 {
+            let ended = self.get.at == self.get.bytes.len();
+            return if ended { None } else { Some(Err(self.fail(RecordFault::TrailingBytes))) };
+        }
+        let mut get = self.get;
+        match self.base.read(&mut get, &mut self.after) {
+            Ok(record) => {
+                self.left -= 1;
+                self.get.at = get.at;
+                Some(Ok(record))
+            }
+            Err(fault) => Some(Err(self.fail(fault))),
+        }
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

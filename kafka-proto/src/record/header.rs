@@ -1,6 +1,6 @@
 //! The 61 bytes before a batch's records.
 
-use super::varint::Get;
+use super::varint::{Get, Put};
 use super::{RECORD_LEN_MIN, RecordError, RecordFault};
 
 /// Bytes of a batch before its records.
@@ -197,7 +197,7 @@ impl BatchHeader {
     }
 
     fn read(bytes: &[u8; BATCH_HEADER_LEN]) -> Result<Self, RecordFault> {
-        let mut get = Get { rest: bytes };
+        let mut get = Get::new(bytes);
         Ok(Self {
             base_offset: i64::from_be_bytes(get.array()?),
             length: i32::from_be_bytes(get.array()?),
@@ -246,7 +246,7 @@ impl BatchHeader {
 
     /// Writes the header as it is, checksum included.
     pub fn write(&self, out: &mut [u8; BATCH_HEADER_LEN]) {
-        let mut put = super::varint::Put { rest: out };
+        let mut put = Put::new(out);
         put.bytes(&self.base_offset.to_be_bytes());
         put.bytes(&self.length.to_be_bytes());
         put.bytes(&self.partition_leader_epoch.to_be_bytes());
