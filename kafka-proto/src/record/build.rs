@@ -1,9 +1,8 @@
 //! Writing a batch, record by record, straight into its memory.
 
-use super::header::{Attributes, CRC_FROM, LENGTH_OVERHEAD};
+use super::header::{Attributes, LENGTH_OVERHEAD};
 use super::varint::{Put, as_i64, varint_len};
 use super::{BATCH_HEADER_LEN, BatchHeader, Header, NO_TIMESTAMP, Stamp};
-use crate::crc::crc32c;
 
 /// A record to be sent; everything is borrowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,31 +136,22 @@ impl BatchBuilder {
     /// shorter than the batch nothing is written and the length is 0.
     pub fn finish(&self, memory: &mut [u8], stamp: &Stamp) -> usize {
         let Some(batch) = memory.get_mut(..self.len) else { return 0 };
-        let Some((_, covered)) = batch.split_at_mut_checked(CRC_FROM) else { return 0 };
-        let crc = {
-            // The checksum covers the header from the attributes on, so these go in first.
-            let mut header = [0; BATCH_HEADER_LEN];
-            self.header(stamp, 0).write(&mut header);
-            if let (Some(to), Some(from)) =
-                (covered.get_mut(..BATCH_HEADER_LEN - CRC_FROM), header.get(CRC_FROM..))
-            {
-                to.copy_from_slice(from);
-            }
-            crc32c(covered)
-        };
+        let header = self.header(stamp);
         if let Some(head) = batch.first_chunk_mut() {
-            self.header(stamp, crc).write(head);
+            header.write(head);
         }
+        // The checksum covers the header from the attributes on, so these had to be in place.
+        super::stamp::seal(batch);
         self.len
     }
 
-    fn header(&self, stamp: &Stamp, crc: u32) -> BatchHeader {
+    fn header(&self, stamp: &Stamp) -> BatchHeader {
         BatchHeader {
             base_offset: 0,
             length: i32::try_from(self.len.saturating_sub(LENGTH_OVERHEAD)).unwrap_or(i32::MAX),
             partition_leader_epoch: stamp.partition_leader_epoch,
             magic: 2,
-            crc,
+            crc: 0,
             attributes: Attributes(0).with_bit(Attributes::TRANSACTIONAL, stamp.transactional),
             last_offset_delta: self.count.saturating_sub(1).cast_signed(),
             base_timestamp: self.base_timestamp,

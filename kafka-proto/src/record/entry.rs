@@ -119,7 +119,7 @@ impl Base {
 
     /// Reads one record, its length first. `after` is the offset delta of the one before, −1 at first; it becomes this
     /// one's.
-    #[inline(always)]
+    #[cfg_attr(feature = "std", inline(always))]
     pub(crate) fn read<'a>(&self, get: &mut Get<'a>, after: &mut i32) -> Result<Record<'a>, RecordFault> {
         let len = usize::try_from(get.varint()?).map_err(|_| RecordFault::BadLength)?;
         // That the fields end exactly there is checked once, at the end: nothing was handed out before.
@@ -192,7 +192,7 @@ impl<'a> RecordIter<'a> {
         Self { get: Get::new(records), base: Base::of(header), left, after: -1, at }
     }
 
-    #[inline(always)]
+    #[cfg_attr(feature = "std", inline(always))]
     fn fail(&mut self, fault: RecordFault) -> RecordError {
         let at = self.at.saturating_add(self.get.at);
         self.left = 0;

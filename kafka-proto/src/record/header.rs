@@ -247,19 +247,19 @@ impl BatchHeader {
     /// Writes the header as it is, checksum included.
     pub fn write(&self, out: &mut [u8; BATCH_HEADER_LEN]) {
         let mut put = Put::new(out);
-        put.bytes(&self.base_offset.to_be_bytes());
-        put.bytes(&self.length.to_be_bytes());
-        put.bytes(&self.partition_leader_epoch.to_be_bytes());
-        put.bytes(&self.magic.to_be_bytes());
-        put.bytes(&self.crc.to_be_bytes());
-        put.bytes(&self.attributes.0.to_be_bytes());
-        put.bytes(&self.last_offset_delta.to_be_bytes());
-        put.bytes(&self.base_timestamp.to_be_bytes());
-        put.bytes(&self.max_timestamp.to_be_bytes());
-        put.bytes(&self.producer_id.to_be_bytes());
-        put.bytes(&self.producer_epoch.to_be_bytes());
-        put.bytes(&self.base_sequence.to_be_bytes());
-        put.bytes(&self.count.to_be_bytes());
+        put.array(self.base_offset.to_be_bytes());
+        put.array(self.length.to_be_bytes());
+        put.array(self.partition_leader_epoch.to_be_bytes());
+        put.array(self.magic.to_be_bytes());
+        put.array(self.crc.to_be_bytes());
+        put.array(self.attributes.0.to_be_bytes());
+        put.array(self.last_offset_delta.to_be_bytes());
+        put.array(self.base_timestamp.to_be_bytes());
+        put.array(self.max_timestamp.to_be_bytes());
+        put.array(self.producer_id.to_be_bytes());
+        put.array(self.producer_epoch.to_be_bytes());
+        put.array(self.base_sequence.to_be_bytes());
+        put.array(self.count.to_be_bytes());
     }
 
     /// The bytes of the whole batch, header included.

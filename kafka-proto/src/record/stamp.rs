@@ -42,11 +42,11 @@ impl Default for Stamp {
 pub fn restamp(batch: &mut [u8], stamp: &Stamp) -> usize {
     let Some(batch) = whole(batch) else { return 0 };
     let attributes = attributes(batch).with_bit(Attributes::TRANSACTIONAL, stamp.transactional);
-    put(batch, 12, &stamp.partition_leader_epoch.to_be_bytes());
-    put(batch, 21, &attributes.0.to_be_bytes());
-    put(batch, 43, &stamp.producer_id.to_be_bytes());
-    put(batch, 51, &stamp.producer_epoch.to_be_bytes());
-    put(batch, 53, &stamp.base_sequence.to_be_bytes());
+    put(batch, 12, stamp.partition_leader_epoch.to_be_bytes());
+    put(batch, 21, attributes.0.to_be_bytes());
+    put(batch, 43, stamp.producer_id.to_be_bytes());
+    put(batch, 51, stamp.producer_epoch.to_be_bytes());
+    put(batch, 53, stamp.base_sequence.to_be_bytes());
     seal(batch);
     batch.len()
 }
@@ -55,19 +55,19 @@ pub fn restamp(batch: &mut [u8], stamp: &Stamp) -> usize {
 pub fn set_append_time(batch: &mut [u8], timestamp: i64) {
     let Some(batch) = whole(batch) else { return };
     let attributes = attributes(batch).with_timestamp_type(TimestampType::LogAppendTime);
-    put(batch, 21, &attributes.0.to_be_bytes());
-    put(batch, 35, &timestamp.to_be_bytes());
+    put(batch, 21, attributes.0.to_be_bytes());
+    put(batch, 35, timestamp.to_be_bytes());
     seal(batch);
 }
 
 /// Gives a batch its place in the log. The checksum does not cover it.
 pub fn set_base_offset(batch: &mut [u8], base_offset: i64) {
-    put(batch, 0, &base_offset.to_be_bytes());
+    put(batch, 0, base_offset.to_be_bytes());
 }
 
 /// Sets the leader's epoch. The checksum does not cover it.
 pub fn set_partition_leader_epoch(batch: &mut [u8], epoch: i32) {
-    put(batch, 12, &epoch.to_be_bytes());
+    put(batch, 12, epoch.to_be_bytes());
 }
 
 /// The batch's own bytes, where all of them are there.
@@ -85,15 +85,14 @@ fn attributes(batch: &[u8]) -> Attributes {
     Attributes(bytes.map_or(0, |bytes| i16::from_be_bytes(*bytes)))
 }
 
-pub(crate) fn put(batch: &mut [u8], at: usize, bytes: &[u8]) {
-    let end = at.saturating_add(bytes.len());
-    if let Some(slot) = batch.get_mut(at..end) {
-        slot.copy_from_slice(bytes);
+fn put<const N: usize>(batch: &mut [u8], at: usize, bytes: [u8; N]) {
+    if let Some(slot) = batch.get_mut(at..).and_then(|rest| rest.first_chunk_mut()) {
+        *slot = bytes;
     }
 }
 
 /// Computes the checksum of the whole batch.
-fn seal(batch: &mut [u8]) {
+pub(super) fn seal(batch: &mut [u8]) {
     let crc = batch.get(CRC_FROM..).map_or(0, crc32c);
-    put(batch, 17, &crc.to_be_bytes());
+    put(batch, 17, crc.to_be_bytes());
 }

@@ -1,6 +1,6 @@
 //! Zigzag varints (at most 5 bytes for 32 bits, 10 for 64) and the two checked cursors of this module.
 //!
-//! The cursors return a verdict per field: after one check of the length the compiler drops the later ones.
+//! Servers inline all of it for speed, devices (no `std`) leave that to the compiler for size. The cursors return a verdict per field: after one check of the length the compiler drops the later ones.
 
 use super::RecordFault;
 
@@ -44,26 +44,26 @@ impl<'a> Get<'a> {
     }
 
     /// What is left.
-    #[inline(always)]
+    #[cfg_attr(feature = "std", inline(always))]
     pub fn rest(&self) -> &'a [u8] {
         self.bytes.get(self.at..).unwrap_or_default()
     }
 
-    #[inline(always)]
+    #[cfg_attr(feature = "std", inline(always))]
     pub fn byte(&mut self) -> Result<u8, RecordFault> {
         let byte = *self.bytes.get(self.at).ok_or(RecordFault::Truncated)?;
         self.at += 1;
         Ok(byte)
     }
 
-    #[inline(always)]
+    #[cfg_attr(feature = "std", inline(always))]
     pub fn array<const N: usize>(&mut self) -> Result<[u8; N], RecordFault> {
         let array = *self.rest().first_chunk::<N>().ok_or(RecordFault::Truncated)?;
-        self.at += N;
+        self.at = self.at.wrapping_add(N);
         Ok(array)
     }
 
-    #[inline(always)]
+    #[cfg_attr(feature = "std", inline(always))]
     pub fn take(&mut self, len: usize) -> Result<&'a [u8], RecordFault> {
         let end = self.at.saturating_add(len);
         let bytes = self.bytes.get(self.at..end).ok_or(RecordFault::Truncated)?;
@@ -72,7 +72,7 @@ impl<'a> Get<'a> {
     }
 
     /// A 32-bit zigzag varint.
-    #[inline(always)]
+    #[cfg_attr(feature = "std", inline(always))]
     pub fn varint(&mut self) -> Result<i32, RecordFault> {
         // One and two bytes are what lengths and deltas take in practice.
         let a = *self.bytes.get(self.at).ok_or(RecordFault::Truncated)?;
@@ -95,7 +95,7 @@ impl<'a> Get<'a> {
     }
 
     /// A 64-bit zigzag varint.
-    #[inline(always)]
+    #[cfg_attr(feature = "std", inline(always))]
     pub fn varlong(&mut self) -> Result<i64, RecordFault> {
         let a = *self.bytes.get(self.at).ok_or(RecordFault::Truncated)?;
         if a < 0x80 {
@@ -108,7 +108,7 @@ impl<'a> Get<'a> {
     }
 
     /// A length followed by that many bytes; −1 is null, and nothing else is negative.
-    #[inline(always)]
+    #[cfg_attr(feature = "std", inline(always))]
     pub fn nullable(&mut self) -> Result<Option<&'a [u8]>, RecordFault> {
         let len = self.varint()?;
         match usize::try_from(len) {
@@ -132,8 +132,8 @@ fn get_long_varint(bytes: &[u8], mut at: usize, bytes_max: usize) -> Result<(u64
         if shift == 63 && bits > 1 {
             return Err(RecordFault::VarintOverflow);
         }
-        value |= bits << shift;
-        shift += 7;
+        value |= bits.wrapping_shl(shift);
+        shift = shift.wrapping_add(7); // at most 10 times
         if byte < 0x80 {
             return Ok((value, at));
         }
@@ -152,6 +152,18 @@ fn put_long_varint(out: &mut [u8], at: usize, mut v: u64) -> usize {
     put.at
 }
 
+/// Copies between slices of one length. Where a program is built for size, `copy_from_slice` links its panic even if
+/// the lengths are known to be equal; the loop becomes a memcpy without one.
+#[cfg_attr(feature = "std", inline(always))]
+fn copy(to: &mut [u8], from: &[u8]) {
+    #[cfg(feature = "std")]
+    to.copy_from_slice(from);
+    #[cfg(not(feature = "std"))]
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = *from;
+    }
+}
+
 /// Writes forward into a slice whose size was computed beforehand; what does not fit is dropped, never a panic.
 #[derive(Debug)]
 pub(crate) struct Put<'b> {
@@ -165,7 +177,7 @@ impl<'b> Put<'b> {
         Self { out, at: 0 }
     }
 
-    #[inline(always)]
+    #[cfg_attr(feature = "std", inline(always))]
     pub fn byte(&mut self, v: u8) {
         if let Some(slot) = self.out.get_mut(self.at) {
             *slot = v;
@@ -173,30 +185,39 @@ impl<'b> Put<'b> {
         }
     }
 
-    #[inline(always)]
+    #[cfg_attr(feature = "std", inline(always))]
     pub fn bytes(&mut self, v: &[u8]) {
-        let end = self.at.saturating_add(v.len());
-        if let Some(slot) = self.out.get_mut(self.at..end) {
-            slot.copy_from_slice(v);
-            self.at = end;
+        let rest = self.out.get_mut(self.at..).unwrap_or_default();
+        if let Some(slot) = rest.get_mut(..v.len()) {
+            copy(slot, v);
+            self.at = self.at.wrapping_add(v.len());
         }
     }
 
-    #[inline(always)]
+    #[cfg_attr(feature = "std", inline(always))]
+    pub fn array<const N: usize>(&mut self, v: [u8; N]) {
+        let rest = self.out.get_mut(self.at..).unwrap_or_default();
+        if let Some(slot) = rest.first_chunk_mut() {
+            *slot = v;
+            self.at = self.at.wrapping_add(N);
+        }
+    }
+
+    #[cfg_attr(feature = "std", inline(always))]
     pub fn varint(&mut self, v: i64) {
         let v = zigzag(v);
         // One and two bytes are what lengths and deltas take in practice.
         if v < 0x80 {
             self.byte(v as u8);
         } else if v < 0x4000 {
-            self.bytes(&[(v & 0x7f) as u8 | 0x80, (v >> 7) as u8]);
+            self.array([(v & 0x7f) as u8 | 0x80, (v >> 7) as u8]);
         } else {
             self.at = put_long_varint(self.out, self.at, v);
         }
     }
 
     /// A length (−1 for null), then the bytes.
-    #[inline(always)]
+    #[cfg_attr(feature = "std", inline(always))]
     pub fn nullable(&mut self, v: Option<&[u8]>) {
         match v {
             None => self.byte(1),
