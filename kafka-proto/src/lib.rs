@@ -21,6 +21,8 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+#[cfg(feature = "alloc")]
+extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
@@ -28,9 +30,12 @@ extern crate std;
 pub mod wire;
 
 pub mod api;
+pub mod compress;
 pub mod crc;
 pub mod error_code;
 pub mod frame;
+#[cfg(feature = "nom")]
+pub mod lean;
 pub mod message;
 pub mod messages;
 pub mod record;

@@ -268,6 +268,12 @@ impl BatchHeader {
         usize::try_from(self.length).unwrap_or(0).saturating_add(LENGTH_OVERHEAD)
     }
 
+    /// None where the format cannot say it.
+    pub(crate) fn set_batch_len(&mut self, len: usize) -> Option<()> {
+        self.length = i32::try_from(len.checked_sub(LENGTH_OVERHEAD)?).ok()?;
+        Some(())
+    }
+
     /// The compression of the records.
     #[must_use]
     pub const fn codec(&self) -> Codec {

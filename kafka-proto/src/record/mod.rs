@@ -30,6 +30,7 @@ mod read;
 mod stamp;
 mod varint;
 
+pub use crate::compress::{CompressError, DecompressError, Workspace, compress_batch};
 pub use crate::crc::{Crc32c, crc32c};
 pub use build::{BatchBuilder, NewRecord, NoRoom};
 pub use entry::{Header, Headers, RawHeader, Record, RecordIter};
@@ -37,6 +38,8 @@ pub use error::{RecordError, RecordFault};
 pub use header::{Attributes, BATCH_HEADER_LEN, BatchHeader, Codec, TimestampType};
 pub use read::{Batch, Batches, batches};
 pub use stamp::{Stamp, restamp, set_append_time, set_base_offset, set_partition_leader_epoch};
+
+pub(crate) use varint::copy;
 
 /// The timestamp of a record whose sender has no clock.
 pub const NO_TIMESTAMP: i64 = -1;

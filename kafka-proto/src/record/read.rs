@@ -4,6 +4,7 @@ use core::iter::FusedIterator;
 
 use super::header::{CRC_FROM, LENGTH_OVERHEAD};
 use super::{BATCH_HEADER_LEN, BatchHeader, Codec, RecordError, RecordFault, RecordIter};
+use crate::compress::{DecompressError, Workspace, decompress};
 use crate::crc::crc32c;
 
 /// The batches in `bytes`, which is the `records` field of a fetch response or a produce request.
@@ -174,5 +175,29 @@ impl<'a> Batch<'a> {
     #[must_use]
     pub fn records_from<'b>(&self, plain: &'b [u8]) -> RecordIter<'b> {
         RecordIter::new(&self.header, plain, 0)
+    }
+
+    /// Decompresses the records into `out`; gives how many bytes they are. [`Batch::records_from`] reads them.
+    ///
+    /// The checksum is not looked at: verify it first.
+    ///
+    /// # Errors
+    /// [`DecompressError::TooLarge`] says how large `out` has to be; the others name the codec.
+    pub fn decompress(&self, out: &mut [u8], work: &mut Workspace<'_>) -> Result<usize, DecompressError> {
+        decompress(self.codec(), self.payload(), out, work)
+    }
+
+    /// The same into a vector, which grows as far as `limit` allows.
+    ///
+    /// # Errors
+    /// As [`Batch::decompress`].
+    #[cfg(feature = "alloc")]
+    pub fn decompress_to_vec(
+        &self,
+        out: &mut alloc::vec::Vec<u8>,
+        limit: &crate::compress::Limit,
+        work: &mut Workspace<'_>,
+    ) -> Result<usize, DecompressError> {
+        crate::compress::decompress_to_vec(self.codec(), self.payload(), out, limit, work)
     }
 }

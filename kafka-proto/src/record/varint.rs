@@ -155,9 +155,11 @@ fn put_long_varint(out: &mut [u8], at: usize, mut v: u64) -> usize {
 /// Copies between slices of one length. Where a program is built for size, `copy_from_slice` links its panic even if
 /// the lengths are known to be equal; the loop becomes a memcpy without one.
 #[cfg_attr(feature = "std", inline(always))]
-fn copy(to: &mut [u8], from: &[u8]) {
+pub(crate) fn copy(to: &mut [u8], from: &[u8]) {
     #[cfg(feature = "std")]
-    to.copy_from_slice(from);
+    if to.len() == from.len() {
+        to.copy_from_slice(from);
+    }
     #[cfg(not(feature = "std"))]
     for (to, from) in to.iter_mut().zip(from) {
         *to = *from;

@@ -1,0 +1,144 @@
+//! Compression, both ways, into memory that the caller lends.
+//!
+//! Which codecs there are is a matter of features: `lz4` (everywhere, without an allocator), `gzip`, `snappy`, `zstd` and
+//! `zstd-c`. What a build has not is a typed error that names the codec, never a panic. The output slice is the cap on
+//! what decompressing may give: beyond it is [`DecompressError::TooLarge`] with the size that is needed.
+
+mod batch;
+mod error;
+#[cfg(feature = "lz4")]
+mod lz4;
+mod work;
+
+pub use batch::compress_batch;
+pub use error::{CompressError, DecompressError};
+pub use work::Workspace;
+#[cfg(feature = "alloc")]
+pub use work::{Limit, decompress_to_vec};
+
+use crate::record::Codec;
+use error::Fault;
+
+/// Whether this build has the codec.
+#[must_use]
+pub const fn is_built(codec: Codec) -> bool {
+    match codec {
+        Codec::None => true,
+        Codec::Gzip => cfg!(feature = "gzip"),
+        Codec::Snappy => cfg!(feature = "snappy"),
+        Codec::Lz4 => cfg!(feature = "lz4"),
+        Codec::Zstd => cfg!(any(feature = "zstd", feature = "zstd-c")),
+    }
+}
+
+/// Whether this build can compress with this codec and level: what a client asks when it is configured.
+///
+/// Levels are those of Kafka's `compression.gzip.level` and so on; none stands for the codec's default.
+///
+/// # Errors
+/// [`CompressError::NotBuilt`] or [`CompressError::Level`].
+pub fn check_level(codec: Codec, level: Option<i32>) -> Result<(), CompressError> {
+    if !is_built(codec) {
+        return Err(CompressError::NotBuilt(codec));
+    }
+    let Some(level) = level else { return Ok(()) };
+    let possible = match codec {
+        Codec::None | Codec::Snappy => false,
+        Codec::Gzip => (1..=9).contains(&level),
+        // Kafka's default. Its other levels are a slower coder that this build does not have.
+        Codec::Lz4 => level == 9,
+        Codec::Zstd => zstd_level(level),
+    };
+    if possible { Ok(()) } else { Err(CompressError::Level { codec, level }) }
+}
+
+#[cfg(feature = "zstd-c")]
+const fn zstd_level(level: i32) -> bool {
+    -131_072 <= level && level <= 22
+}
+
+/// The encoder in Rust has one level, which comes nearest to this one.
+#[cfg(not(feature = "zstd-c"))]
+const fn zstd_level(level: i32) -> bool {
+    level == 1
+}
+
+/// The most that compressing `len` bytes can give: a buffer of this size always has room.
+#[must_use]
+pub const fn bound(codec: Codec, len: usize) -> usize {
+    match codec {
+        #[cfg(feature = "lz4")]
+        Codec::Lz4 => lz4::bound(len),
+        _ => len,
+    }
+}
+
+/// Compresses `input` into `out`; gives how many bytes it became.
+///
+/// # Errors
+/// [`CompressError::NoRoom`] where `out` is too small, which it never is with [`bound`] bytes; what [`check_level`]
+/// says.
+pub fn compress(
+    codec: Codec,
+    level: Option<i32>,
+    input: &[u8],
+    out: &mut [u8],
+    work: &mut Workspace<'_>,
+) -> Result<usize, CompressError> {
+    check_level(codec, level)?;
+    let _ = &work; // not used by all feature sets
+    let result = match codec {
+        Codec::None => store(input, out),
+        #[cfg(feature = "lz4")]
+        Codec::Lz4 => lz4::compress(input, out, work.lz4()),
+        _ => return Err(CompressError::NotBuilt(codec)),
+    };
+    // A coder has no other reason to fail than the room.
+    result.map_err(|_| CompressError::NoRoom { need: bound(codec, input.len()) })
+}
+
+/// Decompresses `input` into `out`; gives how many bytes it became.
+///
+/// # Errors
+/// [`DecompressError`], which names the codec. What `out` holds then is not specified.
+pub fn decompress(
+    codec: Codec,
+    input: &[u8],
+    out: &mut [u8],
+    work: &mut Workspace<'_>,
+) -> Result<usize, DecompressError> {
+    let _ = &work; // not used by all feature sets
+    let room = out.len();
+    let result = match codec {
+        Codec::None => store(input, out),
+        #[cfg(feature = "lz4")]
+        Codec::Lz4 => lz4::decompress(input, out, false),
+        _ => return Err(DecompressError::NotBuilt(codec)),
+    };
+    result.map_err(|fault| match fault {
+        Fault::NoRoom => too_large(codec, input, room),
+        Fault::Malformed => DecompressError::Malformed(codec),
+        Fault::Checksum => DecompressError::Checksum(codec),
+        Fault::Unsupported => DecompressError::Unsupported(codec),
+    })
+}
+
+/// The size that is needed, as far as it can be known without the output.
+#[cold]
+fn too_large(codec: Codec, input: &[u8], room: usize) -> DecompressError {
+    let said = match codec {
+        Codec::None => Some(input.len()),
+        #[cfg(feature = "lz4")]
+        Codec::Lz4 => match lz4::decompressed_len(input, false) {
+            Ok(len) => Some(len),
+            Err(_) => return DecompressError::Malformed(codec),
+        },
+        _ => None,
+    };
+    DecompressError::TooLarge { need: said.unwrap_or(0).max(room.saturating_add(1)) }
+}
+
+fn store(input: &[u8], out: &mut [u8]) -> Result<usize, Fault> {
+    crate::record::copy(out.get_mut(..input.len()).ok_or(Fault::NoRoom)?, input);
+    Ok(input.len())
+}
