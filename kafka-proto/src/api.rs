@@ -2,6 +2,8 @@
 
 use crate::message::{Message, Request};
 use crate::messages::*;
+#[cfg(feature = "schema")]
+use crate::schema::MessageSchema;
 use crate::wire::{DecodeError, EncodeError, Fault, VersionRange};
 use core::fmt;
 
@@ -82,6 +84,33 @@ macro_rules! apis {
                 _ => Err(TranscodeError::Decode(DecodeError::new(Fault::ApiKey, 0))),
             }
         }
+
+        /// Reads the body of a message of any API and prints its fields.
+        pub fn show(
+            key: ApiKey,
+            version: i16,
+            direction: Direction,
+            body: &[u8],
+            out: &mut dyn fmt::Write,
+        ) -> Result<(), DecodeError> {
+            // What the caller's sink refuses is the caller's to notice.
+            let _ = match (key.0, direction) {
+                $(
+                    ($key, Direction::Request) => write!(out, "{:?}", $request::decode(version, body)?),
+                    ($key, Direction::Response) => write!(out, "{:?}", $response::decode(version, body)?),
+                )*
+                _ => return Err(DecodeError::new(Fault::ApiKey, 0)),
+            };
+            Ok(())
+        }
+
+        /// Every request and response as data.
+        #[cfg(feature = "schema")]
+        #[allow(elided_lifetimes_in_paths)]
+        pub const MESSAGES: &[MessageSchema] = &[$(
+            schema::<$request>(Some((ApiKey($key), Direction::Request))),
+            schema::<$response>(Some((ApiKey($key), Direction::Response))),
+        )*];
     };
 }
 
@@ -89,6 +118,11 @@ macro_rules! apis {
 macro_rules! data {
     ($($name:ident $(<$lt:lifetime>)?, $min:literal ..= $max:literal, flexible $flexible:tt;)*) => {
         $(message! { $name $(<$lt>)?, $min, $max, $flexible })*
+
+        /// The messages that are neither requests nor responses, as data.
+        #[cfg(feature = "schema")]
+        #[allow(elided_lifetimes_in_paths)]
+        pub const EMBEDDED: &[MessageSchema] = &[$(schema::<$name>(None)),*];
     };
 }
 
@@ -225,6 +259,15 @@ data! {
     KRaftVersionRecord, 0..=0, flexible 0;
     VotersRecord<'a>, 0..=0, flexible 0;
     DefaultPrincipalData<'a>, 0..=0, flexible 0;
+}
+
+#[cfg(feature = "schema")]
+const fn schema<'a, M: Message<'a>>(api: Option<(ApiKey, Direction)>) -> MessageSchema {
+    let body = match M::KIND {
+        crate::schema::Kind::Structure(body) => body,
+        _ => &crate::schema::Structure { name: "", fields: &[] },
+    };
+    MessageSchema { api, versions: M::VERSIONS, flexible_from: M::FLEXIBLE_FROM, body }
 }
 
 fn again<'a, M: Message<'a>>(message: M, version: i16, out: &mut [u8]) -> Result<usize, TranscodeError> {

@@ -212,6 +212,8 @@ error_codes! {
 
 impl<'a> Wire<'a> for ErrorCode {
     const ZERO: Self = ErrorCode::NONE;
+    #[cfg(feature = "schema")]
+    const KIND: crate::schema::Kind = crate::schema::Kind::ErrorCode;
     const FIXED: usize = 2;
 
     fn read(r: &mut Reader<'a>) -> Self {

@@ -30,6 +30,8 @@ extern crate std;
 pub mod wire;
 
 pub mod api;
+#[cfg(feature = "arbitrary")]
+pub mod arbitrary;
 pub mod compress;
 pub mod crc;
 pub mod error_code;
@@ -39,6 +41,8 @@ pub mod lean;
 pub mod message;
 pub mod messages;
 pub mod record;
+#[cfg(feature = "schema")]
+pub mod schema;
 
 pub use api::ApiKey;
 pub use error_code::ErrorCode;

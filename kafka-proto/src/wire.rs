@@ -31,6 +31,10 @@ pub trait Wire<'a>: Copy + PartialEq {
     /// Bytes of one value where every value has the same length, 0 where lengths differ.
     const FIXED: usize = 0;
 
+    /// What the value looks like to tools.
+    #[cfg(feature = "schema")]
+    const KIND: crate::schema::Kind;
+
     /// Reads one value. On a fault the reader turns bad and the value is [`Wire::ZERO`] or partly filled.
     fn read(r: &mut Reader<'a>) -> Self;
 
@@ -68,6 +72,8 @@ pub trait Wire<'a>: Copy + PartialEq {
 
 impl<'a, T: Wire<'a>> Wire<'a> for Option<T> {
     const ZERO: Self = Some(T::ZERO);
+    #[cfg(feature = "schema")]
+    const KIND: crate::schema::Kind = crate::schema::Kind::Nullable(&T::KIND);
 
     fn read(r: &mut Reader<'a>) -> Self {
         T::read_nullable(r)

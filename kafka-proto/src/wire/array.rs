@@ -156,6 +156,8 @@ fn skip<'a, T: Wire<'a>>(r: &mut Reader<'a>) {
 
 impl<'a, T: Wire<'a>> Wire<'a> for Array<'a, T> {
     const ZERO: Self = Array::EMPTY;
+    #[cfg(feature = "schema")]
+    const KIND: crate::schema::Kind = crate::schema::Kind::Array(&T::KIND);
 
     fn read(r: &mut Reader<'a>) -> Self {
         let array = Self::read_nullable(r);

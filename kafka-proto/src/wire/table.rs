@@ -61,6 +61,15 @@ macro_rules! wire_struct {
                 $($tfield: wire_default!($tty; $($($tword)? $($tlit)?)?),)*
             };
 
+            #[cfg(feature = "schema")]
+            const KIND: $crate::schema::Kind = $crate::schema::Kind::Structure(&$crate::schema::Structure {
+                name: stringify!($name),
+                fields: &[
+                    $(wire_field!($field, $ty, None, [$($($range)*)?]; $($($word)? $($lit)?)?),)*
+                    $(wire_field!($tfield, $tty, Some($tag), [$($($trange)*)?]; $($($tword)? $($tlit)?)?),)*
+                ],
+            });
+
             fn read(r: &mut $crate::wire::Reader<$lt>) -> Self {
                 #[allow(unused_mut)]
                 let mut value = $name {
@@ -194,4 +203,31 @@ macro_rules! wire_is_default {
     ($value:expr; $lit:literal) => {
         $value == $lit
     };
+}
+
+/// A field as data.
+#[cfg(feature = "schema")]
+macro_rules! wire_field {
+    ($name:ident, $ty:ty, $tag:expr, [$($range:tt)*]; $($default:tt)?) => {
+        $crate::schema::Field {
+            name: stringify!($name),
+            kind: <$ty as $crate::wire::Wire<'_>>::KIND,
+            versions: wire_field!(@versions $($range)*),
+            null: wire_field!(@null $($range)*),
+            tag: $tag,
+            default: wire_field!(@default $($default)?),
+        }
+    };
+    (@range $min:literal ..) => { $crate::wire::VersionRange { min: $min, max: i16::MAX } };
+    (@range $min:literal ..= $max:literal) => { $crate::wire::VersionRange { min: $min, max: $max } };
+    (@versions ) => { $crate::schema::ALWAYS };
+    (@versions $min:literal .. $(, $($null:tt)*)?) => { wire_field!(@range $min ..) };
+    (@versions $min:literal ..= $max:literal $(, $($null:tt)*)?) => { wire_field!(@range $min ..= $max) };
+    (@null $min:literal .. , null $($null:tt)*) => { wire_field!(@range $($null)*) };
+    (@null $min:literal ..= $max:literal , null $($null:tt)*) => { wire_field!(@range $($null)*) };
+    (@null $($range:tt)*) => { $crate::schema::ALWAYS };
+    (@default ) => { $crate::schema::Value::Zero };
+    (@default null) => { $crate::schema::Value::Null };
+    (@default TRUE) => { $crate::schema::Value::True };
+    (@default $number:literal) => { $crate::schema::Value::Number($number) };
 }

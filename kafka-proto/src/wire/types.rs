@@ -121,9 +121,11 @@ impl fmt::Debug for Records<'_> {
 }
 
 macro_rules! numbers {
-    ($($type:ty)*) => {$(
+    ($($type:ty: $kind:ident),*) => {$(
         impl<'a> Wire<'a> for $type {
             const ZERO: Self = 0 as $type;
+    #[cfg(feature = "schema")]
+    const KIND: crate::schema::Kind = crate::schema::Kind::$kind;
             const FIXED: usize = size_of::<$type>();
 
             fn read(r: &mut Reader<'a>) -> Self {
@@ -137,10 +139,12 @@ macro_rules! numbers {
     )*};
 }
 
-numbers! { i8 i16 u16 i32 u32 i64 f64 }
+numbers! { i8: I8, i16: I16, u16: U16, i32: I32, u32: U32, i64: I64, f64: F64 }
 
 impl<'a> Wire<'a> for bool {
     const ZERO: Self = false;
+    #[cfg(feature = "schema")]
+    const KIND: crate::schema::Kind = crate::schema::Kind::Bool;
     const FIXED: usize = 1;
 
     fn read(r: &mut Reader<'a>) -> Self {
@@ -154,6 +158,8 @@ impl<'a> Wire<'a> for bool {
 
 impl<'a> Wire<'a> for Uuid {
     const ZERO: Self = Uuid::ZERO;
+    #[cfg(feature = "schema")]
+    const KIND: crate::schema::Kind = crate::schema::Kind::Uuid;
     const FIXED: usize = 16;
 
     fn read(r: &mut Reader<'a>) -> Self {
@@ -167,6 +173,8 @@ impl<'a> Wire<'a> for Uuid {
 
 impl<'a> Wire<'a> for &'a str {
     const ZERO: Self = "";
+    #[cfg(feature = "schema")]
+    const KIND: crate::schema::Kind = crate::schema::Kind::String;
 
     fn read(r: &mut Reader<'a>) -> Self {
         let value = r.nullable_str();
@@ -188,6 +196,8 @@ impl<'a> Wire<'a> for &'a str {
 
 impl<'a> Wire<'a> for &'a [u8] {
     const ZERO: Self = &[];
+    #[cfg(feature = "schema")]
+    const KIND: crate::schema::Kind = crate::schema::Kind::Bytes;
 
     fn read(r: &mut Reader<'a>) -> Self {
         let value = r.nullable_bytes();
@@ -209,6 +219,8 @@ impl<'a> Wire<'a> for &'a [u8] {
 
 impl<'a> Wire<'a> for Records<'a> {
     const ZERO: Self = Records::Null;
+    #[cfg(feature = "schema")]
+    const KIND: crate::schema::Kind = crate::schema::Kind::Records;
 
     fn read(r: &mut Reader<'a>) -> Self {
         match r.nullable_bytes() {
