@@ -106,7 +106,9 @@ impl Maker<'_, '_> {
             Kind::Uuid => out.extend(self.u.arbitrary::<[u8; 16]>()?),
             Kind::String => {
                 let text = self.u.arbitrary::<&str>()?;
-                let text = text.get(..text.floor_char_boundary(200)).unwrap_or("");
+                let ends = text.char_indices().map(|(at, _)| at).chain([text.len()]);
+                let text =
+                    ends.take_while(|end| *end <= 200).last().and_then(|end| text.get(..end)).unwrap_or("");
                 self.length(Some(text.len()), true, out);
                 out.extend(text.as_bytes());
             }
