@@ -4,7 +4,7 @@ use crate::ErrorCode;
 use crate::wire::Array;
 
 wire! {
-    /// The request of DescribeAcls.
+    /// Asks for the access rules that match a filter.
     pub struct DescribeAclsRequest<'a> {
         resource_type_filter: i8,
         resource_name_filter: Option<&'a str>,
@@ -17,7 +17,7 @@ wire! {
 }
 
 wire! {
-    /// The response of DescribeAcls.
+    /// The rules, grouped by resource.
     pub struct DescribeAclsResponse<'a> {
         throttle_time_ms: i32,
         error_code:       ErrorCode,
@@ -43,7 +43,7 @@ wire! {
 }
 
 wire! {
-    /// The request of CreateAcls.
+    /// Adds access rules.
     pub struct CreateAclsRequest<'a> {
         creations: Array<'a, AclCreation<'a>>,
     }
@@ -61,7 +61,7 @@ wire! {
 }
 
 wire! {
-    /// The response of CreateAcls.
+    /// What came of each rule, in the order of the request.
     pub struct CreateAclsResponse<'a> {
         throttle_time_ms: i32,
         results:          Array<'a, AclCreationResult<'a>>,
@@ -75,7 +75,7 @@ wire! {
 }
 
 wire! {
-    /// The request of DeleteAcls.
+    /// Removes all access rules that match one of the filters.
     pub struct DeleteAclsRequest<'a> {
         filters: Array<'a, DeleteAclsFilter<'a>>,
     }
@@ -93,7 +93,7 @@ wire! {
 }
 
 wire! {
-    /// The response of DeleteAcls.
+    /// The rules that each filter removed.
     pub struct DeleteAclsResponse<'a> {
         throttle_time_ms: i32,
         filter_results:   Array<'a, DeleteAclsFilterResult<'a>>,

@@ -5,7 +5,7 @@ use crate::ErrorCode;
 use crate::wire::{Array, Uuid};
 
 wire! {
-    /// The request of DescribeQuorum.
+    /// Asks for the state of the controller quorum.
     pub struct DescribeQuorumRequest<'a> {
         topics: Array<'a, DescribeQuorumRequestTopicData<'a>>,
     }
@@ -23,7 +23,7 @@ wire! {
 }
 
 wire! {
-    /// The response of DescribeQuorum.
+    /// Leader, voters and observers, and how far each has got.
     pub struct DescribeQuorumResponse<'a> {
         error_code:    ErrorCode,
         error_message: Option<&'a str>     [2..],
@@ -67,7 +67,7 @@ wire! {
 }
 
 wire! {
-    /// The request of UpdateFeatures.
+    /// Raises or lowers the finalized version of cluster features.
     pub struct UpdateFeaturesRequest<'a> {
         timeout_ms:      i32 = 60000,
         feature_updates: Array<'a, FeatureUpdateKey<'a>>,
@@ -84,7 +84,7 @@ wire! {
 }
 
 wire! {
-    /// The response of UpdateFeatures.
+    /// Whether the features were changed.
     pub struct UpdateFeaturesResponse<'a> {
         throttle_time_ms: i32,
         error_code:       ErrorCode,
@@ -101,14 +101,14 @@ wire! {
 }
 
 wire! {
-    /// The request of UnregisterBroker.
+    /// Removes a broker from the cluster's records; it must be stopped.
     pub struct UnregisterBrokerRequest {
         broker_id: i32,
     }
 }
 
 wire! {
-    /// The response of UnregisterBroker.
+    /// Whether it was removed.
     pub struct UnregisterBrokerResponse<'a> {
         throttle_time_ms: i32,
         error_code:       ErrorCode,
@@ -117,14 +117,14 @@ wire! {
 }
 
 wire! {
-    /// The request of UnregisterController.
+    /// Removes a controller from the cluster's records.
     pub struct UnregisterControllerRequest {
         controller_id: i32,
     }
 }
 
 wire! {
-    /// The response of UnregisterController.
+    /// Whether it was removed.
     pub struct UnregisterControllerResponse<'a> {
         throttle_time_ms: i32,
         error_code:       ErrorCode,

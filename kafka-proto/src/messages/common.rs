@@ -3,14 +3,14 @@
 use crate::wire::Array;
 
 wire! {
-    /// Used in [`PartitionProduceResponse::current_leader`] and [`FetchPartitionData::current_leader`].
+    /// The partition's leader and its epoch; −1 where unknown.
     pub struct LeaderIdAndEpoch {
         leader_id:    i32 = -1,
         leader_epoch: i32 = -1,
     }
 
-    /// Used in [`ProduceResponse::node_endpoints`], [`FetchResponse::node_endpoints`] and
-    /// [`ShareFetchResponse::node_endpoints`].
+    /// A broker that leads partitions named in the same response, so that nobody has to ask for metadata
+    /// first (KIP-951).
     pub struct NodeEndpoint<'a> {
         node_id: i32,
         host:    &'a str,
@@ -18,23 +18,20 @@ wire! {
         rack:    Option<&'a str> = null,
     }
 
-    /// Used in [`Node::listeners`] and [`AddRaftVoterRequest::listeners`].
+    /// A way to reach a controller.
     pub struct Listener<'a> {
         name: &'a str,
         host: &'a str,
         port: u16,
     }
 
-    /// Used in [`TopicInfo::topic_configs`], [`StreamsGroupHeartbeatRequest::client_tags`] and
-    /// [`StreamsGroupDescribeMember::client_tags`].
+    /// A name and what it stands for.
     pub struct KeyValue<'a> {
         key:   &'a str,
         value: &'a str,
     }
 
-    /// Used in [`StreamsGroupHeartbeatSubtopology::state_changelog_topics`],
-    /// [`StreamsGroupHeartbeatSubtopology::repartition_source_topics`] and
-    /// [`StreamsGroupDescribeSubtopology::state_changelog_topics`].
+    /// An internal topic of a Streams application.
     pub struct TopicInfo<'a> {
         name:               &'a str,
         partitions:         i32,
@@ -42,30 +39,26 @@ wire! {
         topic_configs:      Array<'a, KeyValue<'a>>,
     }
 
-    /// Used in [`StreamsGroupHeartbeatRequest::active_tasks`],
-    /// [`StreamsGroupHeartbeatRequest::standby_tasks`] and [`StreamsGroupHeartbeatRequest::warmup_tasks`].
+    /// Tasks of one subtopology, by partition.
     pub struct TaskIds<'a> {
         subtopology_id: &'a str,
         partitions:     Array<'a, i32>,
     }
 
-    /// Used in [`StreamsGroupHeartbeatRequest::task_offsets`],
-    /// [`StreamsGroupHeartbeatRequest::task_end_offsets`] and [`StreamsGroupDescribeMember::task_offsets`].
+    /// How far a task has got.
     pub struct TaskOffset<'a> {
         subtopology_id: &'a str,
         partition:      i32,
         offset:         i64,
     }
 
-    /// Used in [`EndpointToPartitions::active_partitions`], [`EndpointToPartitions::standby_partitions`] and
-    /// [`ConsumerProtocolAssignment::assigned_partitions`].
+    /// Partitions of a topic.
     pub struct TopicPartition<'a> {
         topic:      &'a str,
         partitions: Array<'a, i32>,
     }
 
-    /// Used in [`TopologyDescriptionSubtopology::nodes`], [`TopologyDescriptionGlobalStore::source`] and
-    /// [`TopologyDescriptionGlobalStore::processor`].
+    /// A source, processor or sink. What matters depends on the type.
     pub struct TopologyDescriptionNode<'a> {
         name:          &'a str,
         node_type:     i8,
@@ -75,20 +68,19 @@ wire! {
         successors:    Array<'a, &'a str>,
     }
 
-    /// An element of [`TopologyDescription::subtopologies`].
+    /// A part of the topology that can run by itself.
     pub struct TopologyDescriptionSubtopology<'a> {
         subtopology_id: &'a str,
         nodes:          Array<'a, TopologyDescriptionNode<'a>>,
     }
 
-    /// An element of [`TopologyDescription::global_stores`].
+    /// A store that every instance holds in full, and what fills it.
     pub struct TopologyDescriptionGlobalStore<'a> {
         source:    TopologyDescriptionNode<'a>,
         processor: TopologyDescriptionNode<'a>,
     }
 
-    /// Used in [`StreamsGroupDescribeDescribedGroup::topology_description`] and
-    /// [`StreamsGroupTopologyDescriptionUpdateRequest::topology_description`].
+    /// A Streams application's topology as people read it.
     pub struct TopologyDescription<'a> {
         subtopologies: Array<'a, TopologyDescriptionSubtopology<'a>>,
         global_stores: Array<'a, TopologyDescriptionGlobalStore<'a>>,

@@ -4,7 +4,7 @@ use crate::ErrorCode;
 use crate::wire::Array;
 
 wire! {
-    /// The request of DescribeConfigs.
+    /// Asks for the configuration of topics, brokers and other resources.
     pub struct DescribeConfigsRequest<'a> {
         resources:             Array<'a, DescribeConfigsResource<'a>>,
         include_synonyms:      bool,
@@ -20,7 +20,7 @@ wire! {
 }
 
 wire! {
-    /// The response of DescribeConfigs.
+    /// The settings, where each comes from, and what else it can be called.
     pub struct DescribeConfigsResponse<'a> {
         throttle_time_ms: i32,
         results:          Array<'a, DescribeConfigsResult<'a>>,
@@ -56,7 +56,8 @@ wire! {
 }
 
 wire! {
-    /// The request of AlterConfigs.
+    /// Replaces the whole configuration of resources: what is not named goes back to its default.
+    /// IncrementalAlterConfigs is kinder.
     pub struct AlterConfigsRequest<'a> {
         resources:     Array<'a, AlterConfigsResource<'a>>,
         validate_only: bool,
@@ -77,7 +78,7 @@ wire! {
 }
 
 wire! {
-    /// The response of AlterConfigs.
+    /// What came of each resource.
     pub struct AlterConfigsResponse<'a> {
         throttle_time_ms: i32,
         responses:        Array<'a, AlterConfigsResourceResponse<'a>>,
@@ -93,7 +94,7 @@ wire! {
 }
 
 wire! {
-    /// The request of IncrementalAlterConfigs.
+    /// Sets, deletes, extends or shortens single settings and leaves the others alone.
     pub struct IncrementalAlterConfigsRequest<'a> {
         resources:     Array<'a, IncrementalAlterConfigsResource<'a>>,
         validate_only: bool,
@@ -115,7 +116,7 @@ wire! {
 }
 
 wire! {
-    /// The response of IncrementalAlterConfigs.
+    /// What came of each resource.
     pub struct IncrementalAlterConfigsResponse<'a> {
         throttle_time_ms: i32,
         responses:        Array<'a, AlterConfigsResourceResponse<'a>>,
@@ -123,14 +124,14 @@ wire! {
 }
 
 wire! {
-    /// The request of ListConfigResources.
+    /// Asks for the resources that have a configuration of their own.
     pub struct ListConfigResourcesRequest<'a> {
         resource_types: Array<'a, i8> [1..],
     }
 }
 
 wire! {
-    /// The response of ListConfigResources.
+    /// Their types and names.
     pub struct ListConfigResourcesResponse<'a> {
         throttle_time_ms: i32,
         error_code:       ErrorCode,

@@ -4,14 +4,14 @@ use crate::ErrorCode;
 use crate::wire::Array;
 
 wire! {
-    /// The request of SaslHandshake.
+    /// Names the SASL mechanism that is to be used.
     pub struct SaslHandshakeRequest<'a> {
         mechanism: &'a str,
     }
 }
 
 wire! {
-    /// The response of SaslHandshake.
+    /// Whether the mechanism is accepted, and which ones are.
     pub struct SaslHandshakeResponse<'a> {
         error_code: ErrorCode,
         mechanisms: Array<'a, &'a str>,
@@ -19,7 +19,7 @@ wire! {
 }
 
 wire! {
-    /// The request of ApiVersions.
+    /// Asks which versions of which APIs the broker speaks; the first request on a connection.
     pub struct ApiVersionsRequest<'a> {
         client_software_name:    &'a str                [3..],
         client_software_version: &'a str                [3..],
@@ -29,7 +29,8 @@ wire! {
 }
 
 wire! {
-    /// The response of ApiVersions.
+    /// Which versions of which APIs the broker speaks, and which features the cluster has settled on. Always
+    /// read as version 0 when the error is UNSUPPORTED_VERSION.
     pub struct ApiVersionsResponse<'a> {
         error_code:       ErrorCode,
         api_keys:         Array<'a, ApiVersion>,
@@ -41,21 +42,21 @@ wire! {
         3 => zk_migration_ready:       bool                               [3..],
     }
 
-    /// An element of [`ApiVersionsResponse::api_keys`].
+    /// The versions of one API, both ends included.
     pub struct ApiVersion {
         api_key:     i16,
         min_version: i16,
         max_version: i16,
     }
 
-    /// An element of [`ApiVersionsResponse::supported_features`].
+    /// The versions of a feature that this broker could do.
     pub struct SupportedFeatureKey<'a> {
         name:        &'a str,
         min_version: i16,
         max_version: i16,
     }
 
-    /// An element of [`ApiVersionsResponse::finalized_features`].
+    /// The versions of a feature that the cluster has settled on.
     pub struct FinalizedFeatureKey<'a> {
         name:              &'a str,
         max_version_level: i16,
@@ -64,14 +65,14 @@ wire! {
 }
 
 wire! {
-    /// The request of SaslAuthenticate.
+    /// Carries one message of the SASL exchange to the broker.
     pub struct SaslAuthenticateRequest<'a> {
         auth_bytes: &'a [u8],
     }
 }
 
 wire! {
-    /// The response of SaslAuthenticate.
+    /// The broker's message in the SASL exchange, and for how long the session is good.
     pub struct SaslAuthenticateResponse<'a> {
         error_code:          ErrorCode,
         error_message:       Option<&'a str>,

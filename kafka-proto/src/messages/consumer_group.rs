@@ -4,7 +4,8 @@ use crate::ErrorCode;
 use crate::wire::{Array, Uuid};
 
 wire! {
-    /// The request of ConsumerGroupHeartbeat.
+    /// Joins, stays in or leaves a consumer group whose assignment the broker makes. A field that has not
+    /// changed since the last heartbeat is null.
     pub struct ConsumerGroupHeartbeatRequest<'a> {
         group_id:               &'a str,
         member_id:              &'a str,
@@ -27,7 +28,7 @@ wire! {
 }
 
 wire! {
-    /// The response of ConsumerGroupHeartbeat.
+    /// The member's epoch and, when it changed, its assignment.
     pub struct ConsumerGroupHeartbeatResponse<'a> {
         throttle_time_ms:      i32,
         error_code:            ErrorCode,
@@ -45,7 +46,7 @@ wire! {
 }
 
 wire! {
-    /// The request of ConsumerGroupDescribe.
+    /// Asks for the state and members of consumer groups.
     pub struct ConsumerGroupDescribeRequest<'a> {
         group_ids:                     Array<'a, &'a str>,
         include_authorized_operations: bool,
@@ -53,7 +54,7 @@ wire! {
 }
 
 wire! {
-    /// The response of ConsumerGroupDescribe.
+    /// State, epochs, members and assignments of each group.
     pub struct ConsumerGroupDescribeResponse<'a> {
         throttle_time_ms: i32,
         groups:           Array<'a, ConsumerGroupDescribeDescribedGroup<'a>>,

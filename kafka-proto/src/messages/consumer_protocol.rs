@@ -4,7 +4,7 @@ use super::common::TopicPartition;
 use crate::wire::Array;
 
 wire! {
-    /// The response of ConsumerProtocolAssignment.
+    /// What the leader of a classic group assigns to a member. Travels in SyncGroup behind a 16-bit version.
     pub struct ConsumerProtocolAssignment<'a> {
         assigned_partitions: Array<'a, TopicPartition<'a>>,
         user_data:           Option<&'a [u8]> = null,
@@ -12,7 +12,8 @@ wire! {
 }
 
 wire! {
-    /// The response of ConsumerProtocolSubscription.
+    /// What a consumer tells its classic group when it joins: the topics it wants, and the partitions it
+    /// already has (from version 1 on). Travels in JoinGroup behind a 16-bit version.
     pub struct ConsumerProtocolSubscription<'a> {
         topics:           Array<'a, &'a str>,
         user_data:        Option<&'a [u8]> = null,

@@ -3,7 +3,7 @@
 use crate::wire::{Array, Uuid};
 
 wire! {
-    /// The response of AbortedTxn.
+    /// An entry in a broker's index of aborted transactions.
     pub struct AbortedTxn {
         producer_id:        i64,
         first_offset:       i64,
@@ -13,21 +13,23 @@ wire! {
 }
 
 wire! {
-    /// The response of ControlRecordTypeSchema.
+    /// The key of a control record: what kind of record it is. 0 is an abort marker, 1 a commit marker. The
+    /// version stands in front of it.
     pub struct ControlRecordTypeSchema {
         r#type: i16,
     }
 }
 
 wire! {
-    /// The response of EndTxnMarker.
+    /// The value of the control record that ends a transaction in a partition. The version stands in front of
+    /// it.
     pub struct EndTxnMarker {
         coordinator_epoch: i32,
     }
 }
 
 wire! {
-    /// The response of LeaderChangeMessage.
+    /// The value of the control record with which a new leader of the controller quorum begins.
     pub struct LeaderChangeMessage<'a> {
         version:         i16,
         leader_id:       i32,
@@ -43,7 +45,7 @@ wire! {
 }
 
 wire! {
-    /// The response of SnapshotHeaderRecord.
+    /// The value of the control record that begins a snapshot of cluster metadata.
     pub struct SnapshotHeaderRecord {
         version:                      i16,
         last_contained_log_timestamp: i64,
@@ -51,14 +53,14 @@ wire! {
 }
 
 wire! {
-    /// The response of SnapshotFooterRecord.
+    /// The value of the control record that ends a snapshot of cluster metadata.
     pub struct SnapshotFooterRecord {
         version: i16,
     }
 }
 
 wire! {
-    /// The response of KRaftVersionRecord.
+    /// The value of the control record that says which version of KRaft the controllers have settled on.
     pub struct KRaftVersionRecord {
         version:       i16,
         kraft_version: i16,
@@ -66,7 +68,7 @@ wire! {
 }
 
 wire! {
-    /// The response of VotersRecord.
+    /// The value of the control record that lists the controllers which vote.
     pub struct VotersRecord<'a> {
         version: i16,
         voters:  Array<'a, VotersRecordVoter<'a>>,
@@ -95,7 +97,7 @@ wire! {
 }
 
 wire! {
-    /// The response of DefaultPrincipalData.
+    /// How brokers write down whom a forwarded request is from.
     pub struct DefaultPrincipalData<'a> {
         r#type:              &'a str,
         name:                &'a str,

@@ -5,7 +5,8 @@ use crate::ErrorCode;
 use crate::wire::{Array, Records, Uuid};
 
 wire! {
-    /// The request of Fetch.
+    /// Asks for record batches from an offset on, partition by partition. A session (KIP-227) lets later
+    /// requests name only what changed.
     pub struct FetchRequest<'a> {
         replica_id:            i32 = -1                           [0..=14],
         max_wait_ms:           i32,
@@ -22,14 +23,14 @@ wire! {
         1 => replica_state: FetchReplicaState      [15..],
     }
 
-    /// An element of [`FetchRequest::topics`].
+    /// The partitions of one topic: by name up to version 12, by id from 13 on.
     pub struct FetchTopic<'a> {
         topic:      &'a str [0..=12],
         topic_id:   Uuid    [13..],
         partitions: Array<'a, FetchPartition>,
     }
 
-    /// An element of [`FetchTopic::partitions`].
+    /// Where to go on in one partition, and how many bytes to send at most.
     pub struct FetchPartition {
         partition:            i32,
         current_leader_epoch: i32 = -1 [9..],
@@ -42,14 +43,14 @@ wire! {
         1 => high_watermark:       i64 = 9223372036854775807 [18..],
     }
 
-    /// An element of [`FetchRequest::forgotten_topics_data`].
+    /// Partitions that leave the fetch session.
     pub struct FetchForgottenTopic<'a> {
         topic:      &'a str [7..=12],
         topic_id:   Uuid    [13..],
         partitions: Array<'a, i32>,
     }
 
-    /// What [`FetchRequest::replica_state`] holds.
+    /// Which follower asks; a client does not set it.
     pub struct FetchReplicaState {
         replica_id:    i32 = -1,
         replica_epoch: i64 = -1,
@@ -57,7 +58,8 @@ wire! {
 }
 
 wire! {
-    /// The response of Fetch.
+    /// Record batches as they lie in the log: the first may begin before the offset that was asked for, the
+    /// last may be cut off.
     pub struct FetchResponse<'a> {
         throttle_time_ms: i32,
         error_code:       ErrorCode [7..],
@@ -67,14 +69,14 @@ wire! {
         0 => node_endpoints: Array<'a, NodeEndpoint<'a>> [16..],
     }
 
-    /// An element of [`FetchResponse::responses`].
+    /// The records of one topic.
     pub struct FetchableTopicResponse<'a> {
         topic:      &'a str [0..=12],
         topic_id:   Uuid    [13..],
         partitions: Array<'a, FetchPartitionData<'a>>,
     }
 
-    /// An element of [`FetchableTopicResponse::partitions`].
+    /// The records of one partition, and the offsets around them.
     pub struct FetchPartitionData<'a> {
         partition_index:        i32,
         error_code:             ErrorCode,
@@ -90,19 +92,20 @@ wire! {
         2 => snapshot_id:     SnapshotId          [12..],
     }
 
-    /// An element of [`FetchPartitionData::aborted_transactions`].
+    /// A transaction whose records are to be skipped: from `first_offset` on, until the producer's abort
+    /// marker.
     pub struct AbortedTransaction {
         producer_id:  i64,
         first_offset: i64,
     }
 
-    /// What [`FetchPartitionData::diverging_epoch`] holds.
+    /// Where the reader's log and the leader's part ways.
     pub struct FetchEpochEndOffset {
         epoch:      i32 = -1,
         end_offset: i64 = -1,
     }
 
-    /// What [`FetchPartitionData::snapshot_id`] holds.
+    /// The snapshot to fetch instead, where a follower asks for what is gone.
     pub struct SnapshotId {
         end_offset: i64 = -1,
         epoch:      i32 = -1,
@@ -110,7 +113,8 @@ wire! {
 }
 
 wire! {
-    /// The request of ListOffsets.
+    /// Asks which offset belongs to a timestamp, or to a special place: −1 the end, −2 the start, −3 the
+    /// largest timestamp.
     pub struct ListOffsetsRequest<'a> {
         replica_id:      i32,
         isolation_level: i8  [2..],
@@ -118,13 +122,13 @@ wire! {
         timeout_ms:      i32 [10..],
     }
 
-    /// An element of [`ListOffsetsRequest::topics`].
+    /// The partitions asked about in one topic.
     pub struct ListOffsetsTopic<'a> {
         name:       &'a str,
         partitions: Array<'a, ListOffsetsPartition>,
     }
 
-    /// An element of [`ListOffsetsTopic::partitions`].
+    /// The timestamp asked about, in ms, or −1 and below for a special place.
     pub struct ListOffsetsPartition {
         partition_index:      i32,
         current_leader_epoch: i32 = -1 [4..],
@@ -133,19 +137,19 @@ wire! {
 }
 
 wire! {
-    /// The response of ListOffsets.
+    /// The offsets found.
     pub struct ListOffsetsResponse<'a> {
         throttle_time_ms: i32 [2..],
         topics:           Array<'a, ListOffsetsTopicResponse<'a>>,
     }
 
-    /// An element of [`ListOffsetsResponse::topics`].
+    /// The offsets found in one topic.
     pub struct ListOffsetsTopicResponse<'a> {
         name:       &'a str,
         partitions: Array<'a, ListOffsetsPartitionResponse>,
     }
 
-    /// An element of [`ListOffsetsTopicResponse::partitions`].
+    /// The offset found in one partition; −1 where there is none.
     pub struct ListOffsetsPartitionResponse {
         partition_index: i32,
         error_code:      ErrorCode,
@@ -156,7 +160,8 @@ wire! {
 }
 
 wire! {
-    /// The request of OffsetForLeaderEpoch.
+    /// Asks where leader epochs ended, to find out whether a log was truncated behind the reader's back
+    /// (KIP-320).
     pub struct OffsetForLeaderEpochRequest<'a> {
         replica_id: i32 = -2 [3..],
         topics:     Array<'a, OffsetForLeaderTopic<'a>>,
@@ -177,7 +182,7 @@ wire! {
 }
 
 wire! {
-    /// The response of OffsetForLeaderEpoch.
+    /// The end of each epoch.
     pub struct OffsetForLeaderEpochResponse<'a> {
         throttle_time_ms: i32,
         topics:           Array<'a, OffsetForLeaderTopicResult<'a>>,

@@ -4,7 +4,8 @@ use crate::ErrorCode;
 use crate::wire::Array;
 
 wire! {
-    /// The request of JoinGroup.
+    /// Enters a classic group or stays in it while it is rebalanced; offers the assignors that the member
+    /// knows.
     pub struct JoinGroupRequest<'a> {
         group_id:             &'a str,
         session_timeout_ms:   i32,
@@ -16,7 +17,7 @@ wire! {
         reason:               Option<&'a str> = null [8..],
     }
 
-    /// An element of [`JoinGroupRequest::protocols`].
+    /// An assignor, and what the member says in its format.
     pub struct JoinGroupRequestProtocol<'a> {
         name:     &'a str,
         metadata: &'a [u8],
@@ -24,7 +25,7 @@ wire! {
 }
 
 wire! {
-    /// The response of JoinGroup.
+    /// The new generation; the leader also gets the list of members, because it makes the assignment.
     pub struct JoinGroupResponse<'a> {
         throttle_time_ms: i32                    [2..],
         error_code:       ErrorCode,
@@ -37,7 +38,7 @@ wire! {
         members:          Array<'a, JoinGroupResponseMember<'a>>,
     }
 
-    /// An element of [`JoinGroupResponse::members`].
+    /// A member, and what it said in the format of the chosen assignor.
     pub struct JoinGroupResponseMember<'a> {
         member_id:         &'a str,
         group_instance_id: Option<&'a str> = null [5..],
@@ -46,7 +47,7 @@ wire! {
 }
 
 wire! {
-    /// The request of Heartbeat.
+    /// Tells the coordinator of a classic group that the member is alive.
     pub struct HeartbeatRequest<'a> {
         group_id:          &'a str,
         generation_id:     i32,
@@ -56,7 +57,7 @@ wire! {
 }
 
 wire! {
-    /// The response of Heartbeat.
+    /// Whether the member may go on, must rejoin, or is no longer known.
     pub struct HeartbeatResponse {
         throttle_time_ms: i32 [1..],
         error_code:       ErrorCode,
@@ -64,14 +65,14 @@ wire! {
 }
 
 wire! {
-    /// The request of LeaveGroup.
+    /// Leaves a classic group, so that its partitions move on at once. Several members from version 3 on.
     pub struct LeaveGroupRequest<'a> {
         group_id:  &'a str,
         member_id: &'a str                       [0..=2],
         members:   Array<'a, MemberIdentity<'a>> [3..],
     }
 
-    /// An element of [`LeaveGroupRequest::members`].
+    /// A member that leaves.
     pub struct MemberIdentity<'a> {
         member_id:         &'a str,
         group_instance_id: Option<&'a str> = null,
@@ -80,14 +81,14 @@ wire! {
 }
 
 wire! {
-    /// The response of LeaveGroup.
+    /// Whether each member left.
     pub struct LeaveGroupResponse<'a> {
         throttle_time_ms: i32                           [1..],
         error_code:       ErrorCode,
         members:          Array<'a, MemberResponse<'a>> [3..],
     }
 
-    /// An element of [`LeaveGroupResponse::members`].
+    /// Whether it left.
     pub struct MemberResponse<'a> {
         member_id:         &'a str,
         group_instance_id: Option<&'a str>,
@@ -96,7 +97,7 @@ wire! {
 }
 
 wire! {
-    /// The request of SyncGroup.
+    /// Fetches the member's assignment in a new generation; the leader brings everybody's.
     pub struct SyncGroupRequest<'a> {
         group_id:          &'a str,
         generation_id:     i32,
@@ -107,7 +108,7 @@ wire! {
         assignments:       Array<'a, SyncGroupRequestAssignment<'a>>,
     }
 
-    /// An element of [`SyncGroupRequest::assignments`].
+    /// What the leader assigns to a member.
     pub struct SyncGroupRequestAssignment<'a> {
         member_id:  &'a str,
         assignment: &'a [u8],
@@ -115,7 +116,7 @@ wire! {
 }
 
 wire! {
-    /// The response of SyncGroup.
+    /// What this member was assigned, in the format of the group's protocol.
     pub struct SyncGroupResponse<'a> {
         throttle_time_ms: i32                    [1..],
         error_code:       ErrorCode,

@@ -4,7 +4,7 @@ use crate::ErrorCode;
 use crate::wire::Array;
 
 wire! {
-    /// The request of DescribeGroups.
+    /// Asks for the state and members of classic groups.
     pub struct DescribeGroupsRequest<'a> {
         groups:                        Array<'a, &'a str>,
         include_authorized_operations: bool [3..],
@@ -12,7 +12,7 @@ wire! {
 }
 
 wire! {
-    /// The response of DescribeGroups.
+    /// State, protocol and members of each group.
     pub struct DescribeGroupsResponse<'a> {
         throttle_time_ms: i32 [1..],
         groups:           Array<'a, DescribeGroupsDescribedGroup<'a>>,
@@ -42,7 +42,7 @@ wire! {
 }
 
 wire! {
-    /// The request of ListGroups.
+    /// Asks a broker for the groups it coordinates, perhaps only those in some states or of some types.
     pub struct ListGroupsRequest<'a> {
         states_filter: Array<'a, &'a str> [4..],
         types_filter:  Array<'a, &'a str> [5..],
@@ -50,7 +50,7 @@ wire! {
 }
 
 wire! {
-    /// The response of ListGroups.
+    /// The groups of this broker; others know of others.
     pub struct ListGroupsResponse<'a> {
         throttle_time_ms: i32 [1..],
         error_code:       ErrorCode,
@@ -67,14 +67,14 @@ wire! {
 }
 
 wire! {
-    /// The request of DeleteGroups.
+    /// Deletes groups that have no members.
     pub struct DeleteGroupsRequest<'a> {
         groups_names: Array<'a, &'a str>,
     }
 }
 
 wire! {
-    /// The response of DeleteGroups.
+    /// What came of each group.
     pub struct DeleteGroupsResponse<'a> {
         throttle_time_ms: i32,
         results:          Array<'a, DeletableGroupResult<'a>>,

@@ -4,7 +4,7 @@ use crate::ErrorCode;
 use crate::wire::Array;
 
 wire! {
-    /// The request of AlterReplicaLogDirs.
+    /// Moves replicas to other directories of the same broker.
     pub struct AlterReplicaLogDirsRequest<'a> {
         dirs: Array<'a, AlterReplicaLogDir<'a>>,
     }
@@ -23,7 +23,7 @@ wire! {
 }
 
 wire! {
-    /// The response of AlterReplicaLogDirs.
+    /// What came of each replica.
     pub struct AlterReplicaLogDirsResponse<'a> {
         throttle_time_ms: i32,
         results:          Array<'a, AlterReplicaLogDirTopicResult<'a>>,
@@ -43,7 +43,7 @@ wire! {
 }
 
 wire! {
-    /// The request of DescribeLogDirs.
+    /// Asks how full a broker's directories are, and which replicas lie there.
     pub struct DescribeLogDirsRequest<'a> {
         topics: Option<Array<'a, DescribableLogDirTopic<'a>>>,
     }
@@ -56,7 +56,7 @@ wire! {
 }
 
 wire! {
-    /// The response of DescribeLogDirs.
+    /// The directories, their space and their replicas.
     pub struct DescribeLogDirsResponse<'a> {
         throttle_time_ms: i32,
         error_code:       ErrorCode [3..],

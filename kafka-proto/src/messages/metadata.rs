@@ -4,7 +4,8 @@ use crate::ErrorCode;
 use crate::wire::{Array, Uuid};
 
 wire! {
-    /// The request of Metadata.
+    /// Asks for the brokers, and for the partitions and leaders of some topics: null for all topics, an empty
+    /// list for none.
     pub struct MetadataRequest<'a> {
         topics:                                Option<Array<'a, MetadataRequestTopic<'a>>> [0.., null 1..],
         allow_auto_topic_creation:             bool = TRUE                                 [4..],
@@ -12,7 +13,7 @@ wire! {
         include_topic_authorized_operations:   bool                                        [8..],
     }
 
-    /// An element of [`MetadataRequest::topics`].
+    /// A topic asked about: by name, or from version 10 on by id with a null name.
     pub struct MetadataRequestTopic<'a> {
         topic_id: Uuid            [10..],
         name:     Option<&'a str> [0.., null 10..],
@@ -20,7 +21,7 @@ wire! {
 }
 
 wire! {
-    /// The response of Metadata.
+    /// The brokers, and who leads and who follows each partition.
     pub struct MetadataResponse<'a> {
         throttle_time_ms:              i32                    [3..],
         brokers:                       Array<'a, MetadataResponseBroker<'a>>,
@@ -31,7 +32,7 @@ wire! {
         error_code:                    ErrorCode              [13..],
     }
 
-    /// An element of [`MetadataResponse::brokers`].
+    /// A broker and where to reach it.
     pub struct MetadataResponseBroker<'a> {
         node_id: i32,
         host:    &'a str,
@@ -39,7 +40,7 @@ wire! {
         rack:    Option<&'a str> = null [1..],
     }
 
-    /// An element of [`MetadataResponse::topics`].
+    /// A topic and its partitions.
     pub struct MetadataResponseTopic<'a> {
         error_code:                  ErrorCode,
         name:                        Option<&'a str>   [0.., null 12..],
@@ -49,7 +50,7 @@ wire! {
         topic_authorized_operations: i32 = -2147483648 [8..],
     }
 
-    /// An element of [`MetadataResponseTopic::partitions`].
+    /// A partition: its leader, −1 where there is none, and its replicas.
     pub struct MetadataResponsePartition<'a> {
         error_code:       ErrorCode,
         partition_index:  i32,
@@ -62,7 +63,8 @@ wire! {
 }
 
 wire! {
-    /// The request of FindCoordinator.
+    /// Asks which broker looks after a group (key type 0), a transactional id (1) or a share group's state
+    /// (2). Several keys from version 4 on.
     pub struct FindCoordinatorRequest<'a> {
         key:              &'a str            [0..=3],
         key_type:         i8                 [1..],
@@ -71,7 +73,7 @@ wire! {
 }
 
 wire! {
-    /// The response of FindCoordinator.
+    /// The coordinator of each key.
     pub struct FindCoordinatorResponse<'a> {
         throttle_time_ms: i32                        [1..],
         error_code:       ErrorCode                  [0..=3],
@@ -82,7 +84,7 @@ wire! {
         coordinators:     Array<'a, Coordinator<'a>> [4..],
     }
 
-    /// An element of [`FindCoordinatorResponse::coordinators`].
+    /// The coordinator of one key.
     pub struct Coordinator<'a> {
         key:           &'a str,
         node_id:       i32,
@@ -94,7 +96,7 @@ wire! {
 }
 
 wire! {
-    /// The request of DescribeCluster.
+    /// Asks for the brokers, or the controllers, without any topic.
     pub struct DescribeClusterRequest {
         include_cluster_authorized_operations: bool,
         endpoint_type:                         i8 = 1 [1..],
@@ -103,7 +105,7 @@ wire! {
 }
 
 wire! {
-    /// The response of DescribeCluster.
+    /// The nodes of the cluster and what the user may do to it.
     pub struct DescribeClusterResponse<'a> {
         throttle_time_ms:              i32,
         error_code:                    ErrorCode,
@@ -126,7 +128,7 @@ wire! {
 }
 
 wire! {
-    /// The request of DescribeTopicPartitions.
+    /// Asks for topics and partitions a page at a time, where Metadata would be too large.
     pub struct DescribeTopicPartitionsRequest<'a> {
         topics:                   Array<'a, DescribeTopicPartitionsTopicRequest<'a>>,
         response_partition_limit: i32 = 2000,
@@ -147,7 +149,7 @@ wire! {
 }
 
 wire! {
-    /// The response of DescribeTopicPartitions.
+    /// A page of topics and partitions, and where the next page begins.
     pub struct DescribeTopicPartitionsResponse<'a> {
         throttle_time_ms: i32,
         topics:           Array<'a, DescribeTopicPartitionsResponseTopic<'a>>,

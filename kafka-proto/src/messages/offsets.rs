@@ -4,7 +4,7 @@ use crate::ErrorCode;
 use crate::wire::{Array, Uuid};
 
 wire! {
-    /// The request of OffsetCommit.
+    /// Stores how far a group has read.
     pub struct OffsetCommitRequest<'a> {
         group_id:                      &'a str,
         generation_id_or_member_epoch: i32 = -1,
@@ -31,7 +31,7 @@ wire! {
 }
 
 wire! {
-    /// The response of OffsetCommit.
+    /// Whether each offset was stored.
     pub struct OffsetCommitResponse<'a> {
         throttle_time_ms: i32 [3..],
         topics:           Array<'a, OffsetCommitResponseTopic<'a>>,
@@ -52,7 +52,7 @@ wire! {
 }
 
 wire! {
-    /// The request of OffsetFetch.
+    /// Asks how far groups have read. One group up to version 7, several from version 8 on.
     pub struct OffsetFetchRequest<'a> {
         group_id:       &'a str                                        [0..=7],
         topics:         Option<Array<'a, OffsetFetchRequestTopic<'a>>> [0..=7, null 2..],
@@ -83,7 +83,7 @@ wire! {
 }
 
 wire! {
-    /// The response of OffsetFetch.
+    /// The committed offsets; −1 where there is none.
     pub struct OffsetFetchResponse<'a> {
         throttle_time_ms: i32                                     [3..],
         topics:           Array<'a, OffsetFetchResponseTopic<'a>> [0..=7],
@@ -131,7 +131,7 @@ wire! {
 }
 
 wire! {
-    /// The request of OffsetDelete.
+    /// Deletes committed offsets of a group for topics that it no longer reads.
     pub struct OffsetDeleteRequest<'a> {
         group_id: &'a str,
         topics:   Array<'a, OffsetDeleteRequestTopic<'a>>,
@@ -150,7 +150,7 @@ wire! {
 }
 
 wire! {
-    /// The response of OffsetDelete.
+    /// What came of each partition.
     pub struct OffsetDeleteResponse<'a> {
         error_code:       ErrorCode,
         throttle_time_ms: i32,

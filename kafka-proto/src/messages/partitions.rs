@@ -4,7 +4,7 @@ use crate::ErrorCode;
 use crate::wire::Array;
 
 wire! {
-    /// The request of ElectLeaders.
+    /// Has new leaders elected: preferred ones, or unclean ones where no other is left.
     pub struct ElectLeadersRequest<'a> {
         election_type:    i8 [1..],
         topic_partitions: Option<Array<'a, ElectLeadersTopicPartitions<'a>>>,
@@ -19,7 +19,7 @@ wire! {
 }
 
 wire! {
-    /// The response of ElectLeaders.
+    /// What came of each election.
     pub struct ElectLeadersResponse<'a> {
         throttle_time_ms:         i32,
         error_code:               ErrorCode [1..],
@@ -41,7 +41,7 @@ wire! {
 }
 
 wire! {
-    /// The request of AlterPartitionReassignments.
+    /// Moves partitions to other brokers, or cancels a move with a null list of replicas.
     pub struct AlterPartitionReassignmentsRequest<'a> {
         timeout_ms:                      i32 = 60000,
         allow_replication_factor_change: bool = TRUE [1..],
@@ -62,7 +62,7 @@ wire! {
 }
 
 wire! {
-    /// The response of AlterPartitionReassignments.
+    /// What came of each partition.
     pub struct AlterPartitionReassignmentsResponse<'a> {
         throttle_time_ms:                i32,
         allow_replication_factor_change: bool = TRUE [1..],
@@ -86,7 +86,7 @@ wire! {
 }
 
 wire! {
-    /// The request of ListPartitionReassignments.
+    /// Asks which partitions are being moved.
     pub struct ListPartitionReassignmentsRequest<'a> {
         timeout_ms: i32 = 60000,
         topics:     Option<Array<'a, ListPartitionReassignmentsTopics<'a>>> = null,
@@ -100,7 +100,7 @@ wire! {
 }
 
 wire! {
-    /// The response of ListPartitionReassignments.
+    /// The moves going on: who holds the partition, who comes, who goes.
     pub struct ListPartitionReassignmentsResponse<'a> {
         throttle_time_ms: i32,
         error_code:       ErrorCode,

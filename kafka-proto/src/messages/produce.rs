@@ -5,7 +5,7 @@ use crate::ErrorCode;
 use crate::wire::{Array, Records, Uuid};
 
 wire! {
-    /// The request of Produce.
+    /// Appends record batches to partitions. There is no response at all when `acks` is 0.
     pub struct ProduceRequest<'a> {
         transactional_id: Option<&'a str> = null,
         acks:             i16,
@@ -13,14 +13,14 @@ wire! {
         topic_data:       Array<'a, TopicProduceData<'a>>,
     }
 
-    /// An element of [`ProduceRequest::topic_data`].
+    /// The batches for one topic: by name up to version 12, by id from 13 on.
     pub struct TopicProduceData<'a> {
         name:           &'a str [0..=12],
         topic_id:       Uuid    [13..],
         partition_data: Array<'a, PartitionProduceData<'a>>,
     }
 
-    /// An element of [`TopicProduceData::partition_data`].
+    /// The batches for one partition. Brokers take exactly one batch here.
     pub struct PartitionProduceData<'a> {
         index:   i32,
         records: Records<'a>,
@@ -28,7 +28,7 @@ wire! {
 }
 
 wire! {
-    /// The response of Produce.
+    /// Where the batches were appended, or why one was not, partition by partition.
     pub struct ProduceResponse<'a> {
         responses:        Array<'a, TopicProduceResponse<'a>>,
         throttle_time_ms: i32,
@@ -36,14 +36,15 @@ wire! {
         0 => node_endpoints: Array<'a, NodeEndpoint<'a>> [10..],
     }
 
-    /// An element of [`ProduceResponse::responses`].
+    /// What came of the batches for one topic.
     pub struct TopicProduceResponse<'a> {
         name:                &'a str [0..=12],
         topic_id:            Uuid    [13..],
         partition_responses: Array<'a, PartitionProduceResponse<'a>>,
     }
 
-    /// An element of [`TopicProduceResponse::partition_responses`].
+    /// What came of the batch for one partition. `log_append_time_ms` is −1 unless the topic stamps records
+    /// itself.
     pub struct PartitionProduceResponse<'a> {
         index:              i32,
         error_code:         ErrorCode,
@@ -56,7 +57,7 @@ wire! {
         0 => current_leader: LeaderIdAndEpoch [10..],
     }
 
-    /// An element of [`PartitionProduceResponse::record_errors`].
+    /// A record that made the broker refuse its whole batch.
     pub struct BatchIndexAndErrorMessage<'a> {
         batch_index:               i32,
         batch_index_error_message: Option<&'a str> = null,
@@ -64,7 +65,8 @@ wire! {
 }
 
 wire! {
-    /// The request of InitProducerId.
+    /// Asks for a producer id and epoch. With a transactional id it also ends that id's open transaction and
+    /// fences its older producers.
     pub struct InitProducerIdRequest<'a> {
         transactional_id:       Option<&'a str>,
         transaction_timeout_ms: i32,
@@ -76,7 +78,7 @@ wire! {
 }
 
 wire! {
-    /// The response of InitProducerId.
+    /// The producer id and epoch to stamp batches with.
     pub struct InitProducerIdResponse {
         throttle_time_ms:           i32,
         error_code:                 ErrorCode,

@@ -4,7 +4,7 @@ use crate::ErrorCode;
 use crate::wire::Array;
 
 wire! {
-    /// The request of DescribeClientQuotas.
+    /// Asks for the quotas of the users, client ids and addresses that match.
     pub struct DescribeClientQuotasRequest<'a> {
         components: Array<'a, ComponentData<'a>>,
         strict:     bool,
@@ -19,7 +19,7 @@ wire! {
 }
 
 wire! {
-    /// The response of DescribeClientQuotas.
+    /// The quotas.
     pub struct DescribeClientQuotasResponse<'a> {
         throttle_time_ms: i32,
         error_code:       ErrorCode,
@@ -48,7 +48,7 @@ wire! {
 }
 
 wire! {
-    /// The request of AlterClientQuotas.
+    /// Sets or removes quotas.
     pub struct AlterClientQuotasRequest<'a> {
         entries:       Array<'a, AlterClientQuotasRequestEntryData<'a>>,
         validate_only: bool,
@@ -69,7 +69,7 @@ wire! {
 }
 
 wire! {
-    /// The response of AlterClientQuotas.
+    /// What came of each entity.
     pub struct AlterClientQuotasResponse<'a> {
         throttle_time_ms: i32,
         entries:          Array<'a, AlterClientQuotasResponseEntryData<'a>>,

@@ -4,7 +4,7 @@ use crate::ErrorCode;
 use crate::wire::Array;
 
 wire! {
-    /// The request of DescribeUserScramCredentials.
+    /// Asks which SCRAM mechanisms users have credentials for; the secrets stay with the broker.
     pub struct DescribeUserScramCredentialsRequest<'a> {
         users: Option<Array<'a, UserName<'a>>>,
     }
@@ -16,7 +16,7 @@ wire! {
 }
 
 wire! {
-    /// The response of DescribeUserScramCredentials.
+    /// Mechanisms and iterations of each user.
     pub struct DescribeUserScramCredentialsResponse<'a> {
         throttle_time_ms: i32,
         error_code:       ErrorCode,
@@ -40,7 +40,7 @@ wire! {
 }
 
 wire! {
-    /// The request of AlterUserScramCredentials.
+    /// Stores or deletes SCRAM credentials; the password is salted and hashed by the sender.
     pub struct AlterUserScramCredentialsRequest<'a> {
         deletions:  Array<'a, ScramCredentialDeletion<'a>>,
         upsertions: Array<'a, ScramCredentialUpsertion<'a>>,
@@ -63,7 +63,7 @@ wire! {
 }
 
 wire! {
-    /// The response of AlterUserScramCredentials.
+    /// What came of each user.
     pub struct AlterUserScramCredentialsResponse<'a> {
         throttle_time_ms: i32,
         results:          Array<'a, AlterUserScramCredentialsResult<'a>>,

@@ -5,7 +5,7 @@ use crate::ErrorCode;
 use crate::wire::{Array, Records, Uuid};
 
 wire! {
-    /// The request of ShareFetch.
+    /// Acquires records of a share group, and acknowledges earlier ones on the way.
     pub struct ShareFetchRequest<'a> {
         group_id:              Option<&'a str> = null,
         member_id:             Option<&'a str>,
@@ -49,7 +49,7 @@ wire! {
 }
 
 wire! {
-    /// The response of ShareFetch.
+    /// The records, and which of them this member has acquired.
     pub struct ShareFetchResponse<'a> {
         throttle_time_ms:            i32,
         error_code:                  ErrorCode,
@@ -77,8 +77,7 @@ wire! {
         acquired_records:          Array<'a, AcquiredRecords>,
     }
 
-    /// Used in [`ShareFetchPartitionData::current_leader`] and
-    /// [`ShareAcknowledgePartitionData::current_leader`].
+    /// The partition's leader and its epoch.
     pub struct ShareLeaderIdAndEpoch {
         leader_id:    i32,
         leader_epoch: i32,
@@ -93,7 +92,7 @@ wire! {
 }
 
 wire! {
-    /// The request of ShareAcknowledge.
+    /// Accepts, releases or rejects records that were acquired.
     pub struct ShareAcknowledgeRequest<'a> {
         group_id:            Option<&'a str> = null,
         member_id:           Option<&'a str>,
@@ -116,7 +115,7 @@ wire! {
 }
 
 wire! {
-    /// The response of ShareAcknowledge.
+    /// What came of each acknowledgement.
     pub struct ShareAcknowledgeResponse<'a> {
         throttle_time_ms:            i32,
         error_code:                  ErrorCode,

@@ -4,7 +4,7 @@ use crate::ErrorCode;
 use crate::wire::{Array, Uuid};
 
 wire! {
-    /// The request of ShareGroupHeartbeat.
+    /// Joins, stays in or leaves a share group.
     pub struct ShareGroupHeartbeatRequest<'a> {
         group_id:               &'a str,
         member_id:              &'a str,
@@ -15,7 +15,7 @@ wire! {
 }
 
 wire! {
-    /// The response of ShareGroupHeartbeat.
+    /// The member's epoch and, when it changed, its assignment.
     pub struct ShareGroupHeartbeatResponse<'a> {
         throttle_time_ms:      i32,
         error_code:            ErrorCode,
@@ -39,7 +39,7 @@ wire! {
 }
 
 wire! {
-    /// The request of ShareGroupDescribe.
+    /// Asks for the state and members of share groups.
     pub struct ShareGroupDescribeRequest<'a> {
         group_ids:                     Array<'a, &'a str>,
         include_authorized_operations: bool,
@@ -47,7 +47,7 @@ wire! {
 }
 
 wire! {
-    /// The response of ShareGroupDescribe.
+    /// State, members and assignments of each group.
     pub struct ShareGroupDescribeResponse<'a> {
         throttle_time_ms: i32,
         groups:           Array<'a, ShareGroupDescribeDescribedGroup<'a>>,

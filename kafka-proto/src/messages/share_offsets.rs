@@ -4,7 +4,7 @@ use crate::ErrorCode;
 use crate::wire::{Array, Uuid};
 
 wire! {
-    /// The request of DescribeShareGroupOffsets.
+    /// Asks where share groups start in each partition.
     pub struct DescribeShareGroupOffsetsRequest<'a> {
         groups: Array<'a, DescribeShareGroupOffsetsRequestGroup<'a>>,
     }
@@ -23,7 +23,7 @@ wire! {
 }
 
 wire! {
-    /// The response of DescribeShareGroupOffsets.
+    /// The start offsets.
     pub struct DescribeShareGroupOffsetsResponse<'a> {
         throttle_time_ms: i32,
         groups:           Array<'a, DescribeShareGroupOffsetsResponseGroup<'a>>,
@@ -56,7 +56,7 @@ wire! {
 }
 
 wire! {
-    /// The request of AlterShareGroupOffsets.
+    /// Moves the start of a share group that has no members.
     pub struct AlterShareGroupOffsetsRequest<'a> {
         group_id: &'a str,
         topics:   Array<'a, AlterShareGroupOffsetsRequestTopic<'a>>,
@@ -76,7 +76,7 @@ wire! {
 }
 
 wire! {
-    /// The response of AlterShareGroupOffsets.
+    /// What came of each partition.
     pub struct AlterShareGroupOffsetsResponse<'a> {
         throttle_time_ms: i32,
         error_code:       ErrorCode,
@@ -100,7 +100,7 @@ wire! {
 }
 
 wire! {
-    /// The request of DeleteShareGroupOffsets.
+    /// Deletes the state of topics in a share group.
     pub struct DeleteShareGroupOffsetsRequest<'a> {
         group_id: &'a str,
         topics:   Array<'a, DeleteShareGroupOffsetsRequestTopic<'a>>,
@@ -113,7 +113,7 @@ wire! {
 }
 
 wire! {
-    /// The response of DeleteShareGroupOffsets.
+    /// What came of each topic.
     pub struct DeleteShareGroupOffsetsResponse<'a> {
         throttle_time_ms: i32,
         error_code:       ErrorCode,

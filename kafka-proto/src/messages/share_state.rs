@@ -4,7 +4,7 @@ use crate::ErrorCode;
 use crate::wire::{Array, Uuid};
 
 wire! {
-    /// The request of InitializeShareGroupState.
+    /// A group coordinator creates the state of partitions in a share group.
     pub struct InitializeShareGroupStateRequest<'a> {
         group_id: &'a str,
         topics:   Array<'a, InitializeStateData<'a>>,
@@ -25,7 +25,7 @@ wire! {
 }
 
 wire! {
-    /// The response of InitializeShareGroupState.
+    /// What came of each partition.
     pub struct InitializeShareGroupStateResponse<'a> {
         results: Array<'a, InitializeStateResult<'a>>,
     }
@@ -45,7 +45,7 @@ wire! {
 }
 
 wire! {
-    /// The request of ReadShareGroupState.
+    /// A share-partition leader reads the state it is to go on from.
     pub struct ReadShareGroupStateRequest<'a> {
         group_id: &'a str,
         topics:   Array<'a, ReadStateData<'a>>,
@@ -65,7 +65,7 @@ wire! {
 }
 
 wire! {
-    /// The response of ReadShareGroupState.
+    /// Start and delivery states of each partition.
     pub struct ReadShareGroupStateResponse<'a> {
         results: Array<'a, ReadStateResult<'a>>,
     }
@@ -97,7 +97,7 @@ wire! {
 }
 
 wire! {
-    /// The request of WriteShareGroupState.
+    /// A share-partition leader stores how delivery has moved on.
     pub struct WriteShareGroupStateRequest<'a> {
         group_id: &'a str,
         topics:   Array<'a, WriteStateData<'a>>,
@@ -121,7 +121,7 @@ wire! {
 }
 
 wire! {
-    /// The response of WriteShareGroupState.
+    /// What came of each partition.
     pub struct WriteShareGroupStateResponse<'a> {
         results: Array<'a, WriteStateResult<'a>>,
     }
@@ -141,7 +141,7 @@ wire! {
 }
 
 wire! {
-    /// The request of DeleteShareGroupState.
+    /// A group coordinator deletes the state of partitions in a share group.
     pub struct DeleteShareGroupStateRequest<'a> {
         group_id: &'a str,
         topics:   Array<'a, DeleteStateData<'a>>,
@@ -160,7 +160,7 @@ wire! {
 }
 
 wire! {
-    /// The response of DeleteShareGroupState.
+    /// What came of each partition.
     pub struct DeleteShareGroupStateResponse<'a> {
         results: Array<'a, DeleteStateResult<'a>>,
     }
@@ -180,7 +180,7 @@ wire! {
 }
 
 wire! {
-    /// The request of ReadShareGroupStateSummary.
+    /// A group coordinator reads where partitions start, without the states of single records.
     pub struct ReadShareGroupStateSummaryRequest<'a> {
         group_id: &'a str,
         topics:   Array<'a, ReadStateSummaryData<'a>>,
@@ -200,7 +200,7 @@ wire! {
 }
 
 wire! {
-    /// The response of ReadShareGroupStateSummary.
+    /// Where each partition starts.
     pub struct ReadShareGroupStateSummaryResponse<'a> {
         results: Array<'a, ReadStateSummaryResult<'a>>,
     }

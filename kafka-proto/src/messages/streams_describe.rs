@@ -5,7 +5,7 @@ use crate::ErrorCode;
 use crate::wire::Array;
 
 wire! {
-    /// The request of StreamsGroupDescribe.
+    /// Asks for the state, topology and members of Streams groups.
     pub struct StreamsGroupDescribeRequest<'a> {
         group_ids:                     Array<'a, &'a str>,
         include_authorized_operations: bool,
@@ -14,7 +14,7 @@ wire! {
 }
 
 wire! {
-    /// The response of StreamsGroupDescribe.
+    /// State, topology, members and tasks of each group.
     pub struct StreamsGroupDescribeResponse<'a> {
         throttle_time_ms: i32,
         groups:           Array<'a, StreamsGroupDescribeDescribedGroup<'a>>,

@@ -5,7 +5,8 @@ use crate::ErrorCode;
 use crate::wire::Array;
 
 wire! {
-    /// The request of StreamsGroupHeartbeat.
+    /// Joins, stays in or leaves the group of a Kafka Streams application. A field that has not changed since
+    /// the last heartbeat is null.
     pub struct StreamsGroupHeartbeatRequest<'a> {
         group_id:                   &'a str,
         member_id:                  &'a str,
@@ -58,7 +59,7 @@ wire! {
 }
 
 wire! {
-    /// The response of StreamsGroupHeartbeat.
+    /// The member's epoch and, when they changed, its tasks and the group's endpoints.
     pub struct StreamsGroupHeartbeatResponse<'a> {
         throttle_time_ms:               i32,
         error_code:                     ErrorCode,

@@ -4,7 +4,7 @@ use super::common::TopologyDescription;
 use crate::ErrorCode;
 
 wire! {
-    /// The request of StreamsGroupTopologyDescriptionUpdate.
+    /// Hands in the full description of an application's topology, for tools to show.
     pub struct StreamsGroupTopologyDescriptionUpdateRequest<'a> {
         group_id:             &'a str,
         member_id:            &'a str,
@@ -14,7 +14,7 @@ wire! {
 }
 
 wire! {
-    /// The response of StreamsGroupTopologyDescriptionUpdate.
+    /// Whether it was taken.
     pub struct StreamsGroupTopologyDescriptionUpdateResponse<'a> {
         throttle_time_ms: i32,
         error_code:       ErrorCode,

@@ -4,14 +4,14 @@ use crate::ErrorCode;
 use crate::wire::{Array, Uuid};
 
 wire! {
-    /// The request of GetTelemetrySubscriptions.
+    /// Asks which metrics the cluster would like to have from this client.
     pub struct GetTelemetrySubscriptionsRequest {
         client_instance_id: Uuid,
     }
 }
 
 wire! {
-    /// The response of GetTelemetrySubscriptions.
+    /// Which metrics to push, how often, and compressed in which ways.
     pub struct GetTelemetrySubscriptionsResponse<'a> {
         throttle_time_ms:           i32,
         error_code:                 ErrorCode,
@@ -26,7 +26,7 @@ wire! {
 }
 
 wire! {
-    /// The request of PushTelemetry.
+    /// Sends the client's metrics in OpenTelemetry's format.
     pub struct PushTelemetryRequest<'a> {
         client_instance_id: Uuid,
         subscription_id:    i32,
@@ -37,7 +37,7 @@ wire! {
 }
 
 wire! {
-    /// The response of PushTelemetry.
+    /// Whether they were taken.
     pub struct PushTelemetryResponse {
         throttle_time_ms: i32,
         error_code:       ErrorCode,

@@ -4,7 +4,7 @@ use crate::ErrorCode;
 use crate::wire::Array;
 
 wire! {
-    /// The request of CreateDelegationToken.
+    /// Asks for a token with which others can act for this user.
     pub struct CreateDelegationTokenRequest<'a> {
         owner_principal_type: Option<&'a str> [3..],
         owner_principal_name: Option<&'a str> [3..],
@@ -20,7 +20,7 @@ wire! {
 }
 
 wire! {
-    /// The response of CreateDelegationToken.
+    /// The token and its secret.
     pub struct CreateDelegationTokenResponse<'a> {
         error_code:                     ErrorCode,
         principal_type:                 &'a str,
@@ -37,7 +37,7 @@ wire! {
 }
 
 wire! {
-    /// The request of RenewDelegationToken.
+    /// Puts off the expiry of a token.
     pub struct RenewDelegationTokenRequest<'a> {
         hmac:            &'a [u8],
         renew_period_ms: i64,
@@ -45,7 +45,7 @@ wire! {
 }
 
 wire! {
-    /// The response of RenewDelegationToken.
+    /// The new expiry.
     pub struct RenewDelegationTokenResponse {
         error_code:          ErrorCode,
         expiry_timestamp_ms: i64,
@@ -54,7 +54,7 @@ wire! {
 }
 
 wire! {
-    /// The request of ExpireDelegationToken.
+    /// Brings forward the expiry of a token, or ends it at once.
     pub struct ExpireDelegationTokenRequest<'a> {
         hmac:                  &'a [u8],
         expiry_time_period_ms: i64,
@@ -62,7 +62,7 @@ wire! {
 }
 
 wire! {
-    /// The response of ExpireDelegationToken.
+    /// The new expiry.
     pub struct ExpireDelegationTokenResponse {
         error_code:          ErrorCode,
         expiry_timestamp_ms: i64,
@@ -71,7 +71,7 @@ wire! {
 }
 
 wire! {
-    /// The request of DescribeDelegationToken.
+    /// Asks for the tokens of some owners.
     pub struct DescribeDelegationTokenRequest<'a> {
         owners: Option<Array<'a, DescribeDelegationTokenOwner<'a>>>,
     }
@@ -84,7 +84,7 @@ wire! {
 }
 
 wire! {
-    /// The response of DescribeDelegationToken.
+    /// The tokens that the user may see.
     pub struct DescribeDelegationTokenResponse<'a> {
         error_code:       ErrorCode,
         tokens:           Array<'a, DescribedDelegationToken<'a>>,

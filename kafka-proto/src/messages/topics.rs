@@ -4,7 +4,7 @@ use crate::ErrorCode;
 use crate::wire::{Array, Uuid};
 
 wire! {
-    /// The request of CreateTopics.
+    /// Creates topics, or only checks whether they could be created.
     pub struct CreateTopicsRequest<'a> {
         topics:        Array<'a, CreatableTopic<'a>>,
         timeout_ms:    i32 = 60000,
@@ -34,7 +34,7 @@ wire! {
 }
 
 wire! {
-    /// The response of CreateTopics.
+    /// What came of each topic.
     pub struct CreateTopicsResponse<'a> {
         throttle_time_ms: i32,
         topics:           Array<'a, CreatableTopicResult<'a>>,
@@ -64,7 +64,7 @@ wire! {
 }
 
 wire! {
-    /// The request of DeleteTopics.
+    /// Deletes topics by name or, from version 6 on, by id.
     pub struct DeleteTopicsRequest<'a> {
         topics:      Array<'a, DeleteTopicState<'a>> [6..],
         topic_names: Array<'a, &'a str>              [0..=5],
@@ -79,7 +79,7 @@ wire! {
 }
 
 wire! {
-    /// The response of DeleteTopics.
+    /// What came of each topic.
     pub struct DeleteTopicsResponse<'a> {
         throttle_time_ms: i32,
         responses:        Array<'a, DeletableTopicResult<'a>>,
@@ -95,7 +95,7 @@ wire! {
 }
 
 wire! {
-    /// The request of DeleteRecords.
+    /// Moves the start of partitions up to an offset, which deletes what lies before it.
     pub struct DeleteRecordsRequest<'a> {
         topics:     Array<'a, DeleteRecordsTopic<'a>>,
         timeout_ms: i32,
@@ -115,7 +115,7 @@ wire! {
 }
 
 wire! {
-    /// The response of DeleteRecords.
+    /// The new start of each partition.
     pub struct DeleteRecordsResponse<'a> {
         throttle_time_ms: i32,
         topics:           Array<'a, DeleteRecordsTopicResult<'a>>,
@@ -136,7 +136,7 @@ wire! {
 }
 
 wire! {
-    /// The request of CreatePartitions.
+    /// Gives topics more partitions.
     pub struct CreatePartitionsRequest<'a> {
         topics:        Array<'a, CreatePartitionsTopic<'a>>,
         timeout_ms:    i32,
@@ -157,7 +157,7 @@ wire! {
 }
 
 wire! {
-    /// The response of CreatePartitions.
+    /// What came of each topic.
     pub struct CreatePartitionsResponse<'a> {
         throttle_time_ms: i32,
         results:          Array<'a, CreatePartitionsTopicResult<'a>>,

@@ -4,7 +4,8 @@ use crate::ErrorCode;
 use crate::wire::{Array, Uuid};
 
 wire! {
-    /// The request of AddPartitionsToTxn.
+    /// Adds partitions to a transaction before the first record goes there. Brokers send versions 4 and up
+    /// among themselves; clients stop at 3.
     pub struct AddPartitionsToTxnRequest<'a> {
         transactions:                  Array<'a, AddPartitionsToTxnTransaction<'a>> [4..],
         v3_and_below_transactional_id: &'a str                                      [0..=3],
@@ -31,7 +32,7 @@ wire! {
 }
 
 wire! {
-    /// The response of AddPartitionsToTxn.
+    /// Whether each partition is part of the transaction now.
     pub struct AddPartitionsToTxnResponse<'a> {
         throttle_time_ms:              i32,
         error_code:                    ErrorCode                                    [4..],
@@ -60,7 +61,7 @@ wire! {
 }
 
 wire! {
-    /// The request of AddOffsetsToTxn.
+    /// Adds a group's offsets to a transaction before TxnOffsetCommit.
     pub struct AddOffsetsToTxnRequest<'a> {
         transactional_id: &'a str,
         producer_id:      i64,
@@ -70,7 +71,7 @@ wire! {
 }
 
 wire! {
-    /// The response of AddOffsetsToTxn.
+    /// Whether they are part of the transaction now.
     pub struct AddOffsetsToTxnResponse {
         throttle_time_ms: i32,
         error_code:       ErrorCode,
@@ -78,7 +79,7 @@ wire! {
 }
 
 wire! {
-    /// The request of EndTxn.
+    /// Commits or aborts a transaction.
     pub struct EndTxnRequest<'a> {
         transactional_id: &'a str,
         producer_id:      i64,
@@ -88,7 +89,8 @@ wire! {
 }
 
 wire! {
-    /// The response of EndTxn.
+    /// Whether that was done; from version 5 on with the producer id and epoch for the next transaction
+    /// (KIP-890).
     pub struct EndTxnResponse {
         throttle_time_ms: i32,
         error_code:       ErrorCode,
@@ -98,7 +100,7 @@ wire! {
 }
 
 wire! {
-    /// The request of WriteTxnMarkers.
+    /// A transaction coordinator has partition leaders write the marker that ends a transaction.
     pub struct WriteTxnMarkersRequest<'a> {
         markers: Array<'a, WritableTxnMarker<'a>>,
     }
@@ -121,7 +123,7 @@ wire! {
 }
 
 wire! {
-    /// The response of WriteTxnMarkers.
+    /// Whether each marker was written.
     pub struct WriteTxnMarkersResponse<'a> {
         markers: Array<'a, WritableTxnMarkerResult<'a>>,
     }
@@ -146,7 +148,7 @@ wire! {
 }
 
 wire! {
-    /// The request of TxnOffsetCommit.
+    /// Stores how far a group has read, to become visible when the transaction commits.
     pub struct TxnOffsetCommitRequest<'a> {
         transactional_id:              &'a str,
         group_id:                      &'a str,
@@ -175,7 +177,7 @@ wire! {
 }
 
 wire! {
-    /// The response of TxnOffsetCommit.
+    /// Whether each offset was stored.
     pub struct TxnOffsetCommitResponse<'a> {
         throttle_time_ms: i32,
         topics:           Array<'a, TxnOffsetCommitResponseTopic<'a>>,

@@ -4,7 +4,7 @@ use crate::ErrorCode;
 use crate::wire::Array;
 
 wire! {
-    /// The request of DescribeProducers.
+    /// Asks which producers have written to partitions of late.
     pub struct DescribeProducersRequest<'a> {
         topics: Array<'a, DescribeProducersTopicRequest<'a>>,
     }
@@ -17,7 +17,7 @@ wire! {
 }
 
 wire! {
-    /// The response of DescribeProducers.
+    /// The producers that each partition remembers.
     pub struct DescribeProducersResponse<'a> {
         throttle_time_ms: i32,
         topics:           Array<'a, TopicResponse<'a>>,
@@ -49,14 +49,14 @@ wire! {
 }
 
 wire! {
-    /// The request of DescribeTransactions.
+    /// Asks for the state of transactional ids.
     pub struct DescribeTransactionsRequest<'a> {
         transactional_ids: Array<'a, &'a str>,
     }
 }
 
 wire! {
-    /// The response of DescribeTransactions.
+    /// State, producer and partitions of each transaction.
     pub struct DescribeTransactionsResponse<'a> {
         throttle_time_ms:   i32,
         transaction_states: Array<'a, DescribeTransactionsTransactionState<'a>>,
@@ -82,7 +82,7 @@ wire! {
 }
 
 wire! {
-    /// The request of ListTransactions.
+    /// Asks a broker for the transactions it coordinates, perhaps only some.
     pub struct ListTransactionsRequest<'a> {
         state_filters:            Array<'a, &'a str>,
         producer_id_filters:      Array<'a, i64>,
@@ -92,7 +92,7 @@ wire! {
 }
 
 wire! {
-    /// The response of ListTransactions.
+    /// The transactions of this broker; others know of others.
     pub struct ListTransactionsResponse<'a> {
         throttle_time_ms:      i32,
         error_code:            ErrorCode,

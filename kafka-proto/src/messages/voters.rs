@@ -5,7 +5,7 @@ use crate::ErrorCode;
 use crate::wire::{Array, Uuid};
 
 wire! {
-    /// The request of AddRaftVoter.
+    /// Adds a controller to the quorum.
     pub struct AddRaftVoterRequest<'a> {
         cluster_id:         Option<&'a str>,
         timeout_ms:         i32,
@@ -17,7 +17,7 @@ wire! {
 }
 
 wire! {
-    /// The response of AddRaftVoter.
+    /// Whether it votes now.
     pub struct AddRaftVoterResponse<'a> {
         throttle_time_ms: i32,
         error_code:       ErrorCode,
@@ -26,7 +26,7 @@ wire! {
 }
 
 wire! {
-    /// The request of RemoveRaftVoter.
+    /// Removes a controller from the quorum.
     pub struct RemoveRaftVoterRequest<'a> {
         cluster_id:         Option<&'a str>,
         voter_id:           i32,
@@ -35,7 +35,7 @@ wire! {
 }
 
 wire! {
-    /// The response of RemoveRaftVoter.
+    /// Whether it is gone.
     pub struct RemoveRaftVoterResponse<'a> {
         throttle_time_ms: i32,
         error_code:       ErrorCode,
