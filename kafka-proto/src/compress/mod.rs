@@ -6,9 +6,15 @@
 
 mod batch;
 mod error;
+#[cfg(feature = "gzip")]
+mod gzip;
 #[cfg(feature = "lz4")]
 mod lz4;
+#[cfg(feature = "snappy")]
+mod snappy;
 mod work;
+#[cfg(any(feature = "zstd", feature = "zstd-c"))]
+mod zstd;
 
 pub use batch::compress_batch;
 pub use error::{CompressError, DecompressError};
@@ -69,6 +75,12 @@ pub const fn bound(codec: Codec, len: usize) -> usize {
     match codec {
         #[cfg(feature = "lz4")]
         Codec::Lz4 => lz4::bound(len),
+        #[cfg(feature = "gzip")]
+        Codec::Gzip => gzip::bound(len),
+        #[cfg(feature = "snappy")]
+        Codec::Snappy => snappy::bound(len),
+        #[cfg(any(feature = "zstd", feature = "zstd-c"))]
+        Codec::Zstd => zstd::bound(len),
         _ => len,
     }
 }
@@ -90,7 +102,14 @@ pub fn compress(
     let result = match codec {
         Codec::None => store(input, out),
         #[cfg(feature = "lz4")]
-        Codec::Lz4 => lz4::compress(input, out, work.lz4()),
+        Codec::Lz4 => lz4::compress(input, out, &mut work.lz4),
+        #[cfg(feature = "gzip")]
+        Codec::Gzip => gzip::compress(level, input, out, &mut work.gzip),
+        #[cfg(feature = "snappy")]
+        Codec::Snappy => snappy::compress(input, out, &mut work.snappy),
+        #[cfg(any(feature = "zstd", feature = "zstd-c"))]
+        Codec::Zstd => zstd::compress(level, input, out, &mut work.zstd),
+        #[allow(unreachable_patterns)] // a build with all of them
         _ => return Err(CompressError::NotBuilt(codec)),
     };
     // A coder has no other reason to fail than the room.
@@ -113,6 +132,13 @@ pub fn decompress(
         Codec::None => store(input, out),
         #[cfg(feature = "lz4")]
         Codec::Lz4 => lz4::decompress(input, out, false),
+        #[cfg(feature = "gzip")]
+        Codec::Gzip => gzip::decompress(input, out),
+        #[cfg(feature = "snappy")]
+        Codec::Snappy => snappy::decompress(input, out),
+        #[cfg(any(feature = "zstd", feature = "zstd-c"))]
+        Codec::Zstd => zstd::decompress(input, out, &mut work.zstd),
+        #[allow(unreachable_patterns)] // a build with all of them
         _ => return Err(DecompressError::NotBuilt(codec)),
     };
     result.map_err(|fault| match fault {
@@ -126,15 +152,20 @@ pub fn decompress(
 /// The size that is needed, as far as it can be known without the output.
 #[cold]
 fn too_large(codec: Codec, input: &[u8], room: usize) -> DecompressError {
-    let said = match codec {
-        Codec::None => Some(input.len()),
+    let said: Result<Option<usize>, Fault> = match codec {
+        Codec::None => Ok(Some(input.len())),
         #[cfg(feature = "lz4")]
-        Codec::Lz4 => match lz4::decompressed_len(input, false) {
-            Ok(len) => Some(len),
-            Err(_) => return DecompressError::Malformed(codec),
-        },
-        _ => None,
+        Codec::Lz4 => lz4::decompressed_len(input, false).map(Some),
+        #[cfg(feature = "snappy")]
+        Codec::Snappy => snappy::decompressed_len(input).map(Some),
+        #[cfg(feature = "gzip")]
+        Codec::Gzip => Ok(gzip::claimed_len(input)),
+        #[cfg(any(feature = "zstd", feature = "zstd-c"))]
+        Codec::Zstd => Ok(zstd::claimed_len(input)),
+        #[allow(unreachable_patterns)] // a build with all of them
+        _ => Ok(None),
     };
+    let Ok(said) = said else { return DecompressError::Malformed(codec) };
     DecompressError::TooLarge { need: said.unwrap_or(0).max(room.saturating_add(1)) }
 }
 

@@ -16,7 +16,13 @@ use crate::record::Codec;
 #[derive(Default)]
 pub struct Workspace<'m> {
     #[cfg(feature = "lz4")]
-    lz4: Blocks<'m>,
+    pub(super) lz4: Blocks<'m>,
+    #[cfg(feature = "gzip")]
+    pub(super) gzip: super::gzip::Gzip,
+    #[cfg(feature = "snappy")]
+    pub(super) snappy: super::snappy::Snappy,
+    #[cfg(any(feature = "zstd", feature = "zstd-c"))]
+    pub(super) zstd: super::zstd::Zstd,
     /// Lent memory is not used by all feature sets.
     lent: PhantomData<&'m mut [u16]>,
 }
@@ -37,13 +43,8 @@ impl<'m> Workspace<'m> {
         Self {
             #[cfg(feature = "lz4")]
             lz4: Blocks::lent(table),
-            lent: PhantomData,
+            ..Self::default()
         }
-    }
-
-    #[cfg(feature = "lz4")]
-    pub(super) fn lz4(&mut self) -> &mut Blocks<'m> {
-        &mut self.lz4
     }
 }
 
@@ -87,7 +88,7 @@ pub fn decompress_to_vec(
     let most = limit.bytes_max.min(input.len().saturating_mul(limit.ratio_max).max(1 << 16));
     // What the vector has is used first; it was large enough for the batch before.
     let start = out.capacity().max(input.len().saturating_mul(4)).min(most);
-    out.resize(start, 0);
+    resize(out, start);
     loop {
         let room = out.len();
         match super::decompress(codec, input, out, work) {
@@ -97,7 +98,7 @@ pub fn decompress_to_vec(
             }
             Err(DecompressError::TooLarge { need }) if room < most && need <= most => {
                 // A claimed size is believed once; the next round at least doubles.
-                out.resize(need.max(room.saturating_mul(2)).min(most), 0);
+                resize(out, need.max(room.saturating_mul(2)).min(most));
             }
             Err(error) => {
                 out.clear();
@@ -105,4 +106,14 @@ pub fn decompress_to_vec(
             }
         }
     }
+}
+
+/// Without the contents, and without the room for more that a vector likes to take: the limit is meant.
+#[cfg(feature = "alloc")]
+fn resize(out: &mut Vec<u8>, len: usize) {
+    if out.capacity() < len {
+        out.clear();
+        out.reserve_exact(len);
+    }
+    out.resize(len, 0);
 }
