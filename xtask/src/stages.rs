@@ -46,7 +46,7 @@ pub const STAGES: &[Stage] = &[
     Stage {
         name: "proof",
         what: "no allocator and no panic in the linked codec",
-        needs: &[Tool::Targets],
+        needs: &[Tool::Targets, Tool::Binutils],
         run: build::proof,
     },
     Stage { name: "package", what: "cargo package of what is published", needs: &[], run: build::package },

@@ -31,6 +31,8 @@ pub enum Tool {
     Kcat,
     /// QEMU for ARM boards.
     Qemu,
+    /// `arm-none-eabi-objdump` and its like.
+    Binutils,
 }
 
 impl Tool {
@@ -41,6 +43,7 @@ impl Tool {
             Tool::Maven => Some(("mvn", "maven")),
             Tool::Kcat => Some(("kcat", "kcat")),
             Tool::Qemu => Some(("qemu-system-arm", "qemu-system-arm")),
+            Tool::Binutils => Some(("arm-none-eabi-objdump", "binutils-arm-none-eabi")),
             Tool::Components | Tool::Targets | Tool::Nightly | Tool::CargoFuzz => None,
         }
     }
