@@ -151,7 +151,7 @@ impl<'a> Reader<'a> {
             if shift == 28 && byte > 0x0f {
                 break;
             }
-            value |= u32::from(byte & 0x7f) << shift;
+            value |= u32::from(byte & 0x7f).wrapping_shl(shift);
             if byte < 0x80 {
                 return value;
             }

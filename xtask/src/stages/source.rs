@@ -23,12 +23,20 @@ pub fn format(_: &Options) -> Result {
 pub fn lint(_: &Options) -> Result {
     cargo("clippy --quiet --workspace --all-targets -- -D warnings").run()?;
     for name in features::CORE {
+        cargo("clippy --quiet --lib --no-default-features -p").args([name, "--"]).args(no_panic()).run()?;
         for set in features::sets(name)? {
             cargo("clippy --quiet -p").args([name]).args(set.args()).args(["--", "-D", "warnings"]).run()?;
         }
         cargo("clippy --quiet --all-features -p").args([name, "--", "-D", "warnings"]).run()?;
     }
     Ok(())
+}
+
+/// Lints for code that must not panic, whatever it is given.
+fn no_panic() -> impl Iterator<Item = String> {
+    ["indexing_slicing", "string_slice", "get_unwrap", "unwrap_used", "expect_used", "panic", "unreachable"]
+        .into_iter()
+        .map(|lint| format!("-Dclippy::{lint}"))
 }
 
 pub fn doc(_: &Options) -> Result {
