@@ -135,6 +135,56 @@ impl Default for ProducerConfig {
     }
 }
 
+/// Where a partition is read from when there is no position to go on from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OffsetReset {
+    /// `earliest`: the first record that is still there.
+    Earliest,
+    /// `latest`: only what is written from now on.
+    #[default]
+    Latest,
+    /// `none`: an error.
+    None,
+}
+
+/// The consumer's settings.
+#[derive(Clone, Copy, Debug)]
+pub struct ConsumerConfig<'m> {
+    /// `fetch.min.bytes`: the broker answers a fetch when it has so much.
+    pub fetch_min_bytes: u32,
+    /// `fetch.max.wait.ms`: or when this time has passed.
+    pub fetch_max_wait: Duration,
+    /// `fetch.max.bytes` of one response, except that a first batch that is larger still comes whole.
+    pub fetch_max_bytes: u32,
+    /// `max.partition.fetch.bytes`, likewise.
+    pub partition_fetch_bytes: u32,
+    /// `auto.offset.reset`: used when a position no longer exists.
+    pub offset_reset: OffsetReset,
+    /// `check.crcs`.
+    pub check_crcs: bool,
+    /// `client.rack` (KIP-392).
+    pub rack: &'m str,
+}
+
+impl ConsumerConfig<'_> {
+    /// Java's defaults.
+    pub const DEFAULT: ConsumerConfig<'static> = ConsumerConfig {
+        fetch_min_bytes: 1,
+        fetch_max_wait: Duration::from_millis(500),
+        fetch_max_bytes: 52_428_800,
+        partition_fetch_bytes: 1_048_576,
+        offset_reset: OffsetReset::Latest,
+        check_crcs: true,
+        rack: "",
+    };
+}
+
+impl Default for ConsumerConfig<'_> {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
 /// Two settings that contradict each other, named as in Java's configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConfigError {
@@ -174,11 +224,7 @@ pub fn check_producer(client: &ClientConfig<'_>, producer: &ProducerConfig) -> R
         ),
         (client.request_timeout.0 > 0, "request.timeout.ms", "greater than 0"),
         (producer.batch_size >= 128, "batch.size", "at least 128 bytes"),
-        (
-            producer.buffer_memory >= u64::from(producer.batch_size),
-            "buffer.memory",
-            "at least batch.size",
-        ),
+        (producer.buffer_memory >= u64::from(producer.batch_size), "buffer.memory", "at least batch.size"),
         (producer.max_request_size >= 256, "max.request.size", "at least 256 bytes"),
     ];
     match rules.into_iter().find(|(holds, ..)| !holds) {

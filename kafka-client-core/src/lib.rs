@@ -7,6 +7,8 @@
 extern crate std;
 
 pub mod config;
+pub mod consumer;
+mod list;
 pub mod machine;
 pub mod metadata;
 pub mod net;

@@ -93,20 +93,38 @@ impl<'m> Topics<'m> {
 
     /// The index of a partition, or [`NIL`].
     pub(crate) fn partition(&self, topic: TopicId, number: u32) -> u32 {
+        // The last extent may have spare room that is not in use yet.
+        if number < self.topics[topic.0].partitions { self.reserved(topic, number) } else { NIL }
+    }
+
+    /// The index of a partition that metadata or the application named before, or [`NIL`].
+    pub(crate) fn reserved(&self, topic: TopicId, number: u32) -> u32 {
         let mut before = 0;
         for extent in &self.topics[topic.0].extents {
             if number.wrapping_sub(before) < extent.len {
-                let index = extent.first + (number - before);
-                // The last extent may have spare room that is not in use yet.
-                return if number < self.topics[topic.0].partitions { index } else { NIL };
+                return extent.first + (number - before);
             }
             before += extent.len;
         }
         NIL
     }
 
+    /// As [`Topics::reserved`]; makes room for the partition before the cluster has told of it.
+    pub(crate) fn reserve(&mut self, topic: TopicId, number: u32) -> u32 {
+        let usable = self.topics[topic.0].partitions;
+        self.grow(topic.0, number.saturating_add(1));
+        self.topics[topic.0].partitions = usable;
+        self.topics[topic.0].without_room = 0;
+        self.reserved(topic, number)
+    }
+
     /// Takes over what a Metadata response says about the topics registered here. `broker` finds a broker by id.
-    pub(crate) fn apply(&mut self, version: i16, response: &MetadataResponse<'_>, broker: impl Fn(i32) -> u32) {
+    pub(crate) fn apply(
+        &mut self,
+        version: i16,
+        response: &MetadataResponse<'_>,
+        broker: impl Fn(i32) -> u32,
+    ) {
         for answer in response.topics.iter() {
             let topic = match answer.name {
                 Some(name) => self.topics.position(|t| *t.name == *name),
@@ -138,7 +156,8 @@ impl<'m> Topics<'m> {
         }
         let count = answer.partitions.iter().map(|p| p.partition_index.saturating_add(1)).max().unwrap_or(0);
         // Partition numbers are dense; a number beyond the count of entries would be a lie worth no memory.
-        let count = u32::try_from(count).unwrap_or(0).min(u32::try_from(answer.partitions.len()).unwrap_or(0));
+        let count =
+            u32::try_from(count).unwrap_or(0).min(u32::try_from(answer.partitions.len()).unwrap_or(0));
         self.grow(topic, count);
         for partition in answer.partitions.iter() {
             let Ok(number) = u32::try_from(partition.partition_index) else { continue };

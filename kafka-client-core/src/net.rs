@@ -169,12 +169,32 @@ impl<'m> Net<'m> {
         }
     }
 
-    /// A receive buffer is free for another connection; one from the heap is dropped.
+    /// A receive buffer is free for another connection. A few from the heap are kept: their size is what it takes.
     pub(crate) fn drop_rx(&mut self, mut rx: RxBuf<'m>) {
         rx.clear();
-        if !rx.mem.is_owned() {
+        if !rx.mem.is_owned() || self.rx.len() < RX_OWNED_KEPT {
             let _ = self.rx.push(rx);
         }
+    }
+
+    /// The application holds every receive buffer: the connection gets the next one that comes back.
+    pub(crate) fn starve(&mut self, conn: ConnId) {
+        if let Some(entry) = self.conn(conn) {
+            entry.rx_starved = true;
+        }
+    }
+
+    /// A receive buffer comes back from the application.
+    pub(crate) fn feed(&mut self, mut rx: RxBuf<'m>) {
+        let hungry = self.conns.position(|c| c.rx_starved && c.is_open());
+        if hungry == NIL {
+            self.drop_rx(rx);
+            return;
+        }
+        rx.clear();
+        self.conns[hungry].rx_starved = false;
+        let conn = self.id(hungry);
+        self.keep_rx(conn, rx);
     }
 
     /// A free receive buffer.
@@ -208,13 +228,14 @@ impl<'m> Net<'m> {
             self.fail(conn, Trouble::NotKafka(start_of(whole)));
             return Inbound::Done;
         };
-        let (correlation, body) = match frame::decode_response_header(request.api.key(), request.version, whole) {
-            Ok(header) => header,
-            Err(error) => {
-                self.abandon(conn, request, Trouble::Malformed(error));
-                return Inbound::Done;
-            }
-        };
+        let (correlation, body) =
+            match frame::decode_response_header(request.api.key(), request.version, whole) {
+                Ok(header) => header,
+                Err(error) => {
+                    self.abandon(conn, request, Trouble::Malformed(error));
+                    return Inbound::Done;
+                }
+            };
         if correlation != request.correlation {
             self.abandon(conn, request, Trouble::NotKafka(start_of(whole)));
             return Inbound::Done;
@@ -235,7 +256,9 @@ impl<'m> Net<'m> {
 
     fn on_api_versions(&mut self, conn: ConnId, version: i16, body: &[u8]) -> Result<(), Trouble> {
         // A broker that does not know our version answers with this error, in the format of version 0.
-        let refused = body.first_chunk().is_some_and(|code| ErrorCode(i16::from_be_bytes(*code)) == ErrorCode::UNSUPPORTED_VERSION);
+        let refused = body
+            .first_chunk()
+            .is_some_and(|code| ErrorCode(i16::from_be_bytes(*code)) == ErrorCode::UNSUPPORTED_VERSION);
         let format = if refused { 0 } else { version };
         let response = ApiVersionsResponse::decode(format, body).map_err(Trouble::Malformed)?;
         let versions = Versions::negotiate(&response);
@@ -330,7 +353,8 @@ impl<'m> Net<'m> {
     pub(crate) fn poll_transmit(&mut self, now: Instant) -> Option<Transmit<'m>> {
         for index in self.conns.indices() {
             let conn = &self.conns[index];
-            let Some(version) = conn.hello.filter(|_| conn.state == State::Negotiating && !conn.writing) else {
+            let Some(version) = conn.hello.filter(|_| conn.state == State::Negotiating && !conn.writing)
+            else {
                 continue;
             };
             let body = ApiVersionsRequest {
@@ -339,7 +363,8 @@ impl<'m> Net<'m> {
                 ..ApiVersionsRequest::default()
             };
             let mut frame = self.take_frame()?;
-            let encoded = encode_for(&self.conns[index], &self.config, version, &mut frame.head, &body, &mut []);
+            let encoded =
+                encode_for(&self.conns[index], &self.config, version, &mut frame.head, &body, &mut []);
             let sent = self.enter_if(now, index, self.own(Api::ApiVersions, version), frame, encoded);
             if sent.is_some() {
                 self.conns[index].hello = None;
@@ -353,6 +378,9 @@ impl<'m> Net<'m> {
         Begin { api, version, token: NIL, timeout: self.config.request_timeout, answered: true }
     }
 }
+
+/// Receive buffers from the heap that are kept for the next response.
+const RX_OWNED_KEPT: usize = 4;
 
 /// Bytes of a receive buffer from the heap before it knows what it will hold.
 #[cfg(feature = "alloc")]

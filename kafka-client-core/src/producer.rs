@@ -5,8 +5,6 @@
 
 mod accumulator;
 mod batch;
-#[cfg(feature = "lz4")]
-mod compress;
 mod identity;
 mod partition;
 mod partitioner;
@@ -18,27 +16,30 @@ mod sender;
 use core::net::SocketAddr;
 
 use kafka_proto::ErrorCode;
+use kafka_proto::compress::{check_level, is_built};
 use kafka_proto::record::{Codec, NewRecord};
 
 pub use accumulator::{AppendError, Appended, Progress};
 pub use batch::{BatchId, Delivery, Outcome, SendError, Ticket};
 pub use partitioner::{murmur2, partition_for_key};
+pub(crate) use seal::Scratch;
 pub use seal::Seal;
 
 use crate::config::{ClientConfig, ConfigError, ProducerConfig, check_producer};
+use crate::list::delist;
 use crate::machine::Machine;
 use crate::metadata::{TopicId, is_legal_topic_name};
 use crate::net::api::Api;
 use crate::net::{Action, Closed, ConnId, Host, HostId, Inbound, Net, RxBuf, Transmit, Trouble};
 use crate::resources::ProducerMemory;
-use crate::storage::{Mem, NIL, Storage, Table, Text};
+use crate::storage::{NIL, Storage, Table, Text};
 use crate::time::Instant;
 use accumulator::Accumulator;
 pub(crate) use batch::Batch;
 use batch::Place;
 use identity::Identity;
 pub(crate) use partition::Partition;
-use partition::{Wait, delist};
+use partition::Wait;
 use partitioner::Sticky;
 use pool::Pool;
 
@@ -58,7 +59,7 @@ pub struct Producer<'m> {
     sticky: Table<'m, Sticky>,
     identity: Identity,
     /// Where the next compressed batch goes; absent while a batch is being sealed.
-    scratch: Option<Mem<'m>>,
+    scratch: Option<Scratch<'m>>,
     closed: bool,
     /// The youngest batch that a flush waits for.
     flushed_to: u64,
@@ -84,9 +85,17 @@ impl<'m> Producer<'m> {
         if !found {
             return Err(ConfigError { setting: "bootstrap.servers", rule: "at least one host:port" });
         }
-        let supported = config.codec == Codec::None || cfg!(feature = "lz4");
-        if !supported || (config.codec != Codec::None && memory.scratch.is_none()) {
-            return Err(ConfigError { setting: "compression.type", rule: "a codec of this build, with its memory" });
+        if !is_built(config.codec) || (config.codec != Codec::None && memory.scratch.is_none()) {
+            return Err(ConfigError {
+                setting: "compression.type",
+                rule: "a codec of this build, with its memory",
+            });
+        }
+        if check_level(config.codec, config.compression_level).is_err() {
+            return Err(ConfigError {
+                setting: "compression.level",
+                rule: "a level that this build's codec has",
+            });
         }
         let slot_size = memory.slot_size.min(config.batch_size.max(config.max_request_size) as usize);
         let pool = Pool::new(memory.batches, slot_size, config.buffer_memory);

@@ -43,8 +43,11 @@ mod tests {
     fn backoff_doubles_is_capped_and_jitters() {
         let mut random = Random::new(7);
         let (base, max) = (Duration::from_millis(100), Duration::from_millis(1000));
-        for (attempts, middle) in [(0, 100_000u64), (1, 200_000), (3, 800_000), (4, 1_000_000), (40, 1_000_000)] {
-            let seen: std::vec::Vec<u64> = (0..50).map(|_| backoff(base, max, attempts, &mut random).0).collect();
+        for (attempts, middle) in
+            [(0, 100_000u64), (1, 200_000), (3, 800_000), (4, 1_000_000), (40, 1_000_000)]
+        {
+            let seen: std::vec::Vec<u64> =
+                (0..50).map(|_| backoff(base, max, attempts, &mut random).0).collect();
             assert!(seen.iter().all(|d| *d >= middle * 8 / 10 && *d <= middle * 12 / 10 + 100), "{seen:?}");
             assert!(seen.iter().any(|d| *d != seen[0]), "no jitter");
         }

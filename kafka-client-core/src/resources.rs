@@ -5,11 +5,12 @@
 
 use kafka_proto::record::BATCH_HEADER_LEN;
 
+use crate::consumer::{Cursor, Fetched};
 use crate::metadata::{PartitionMeta, Topic, Topics};
 use crate::net::broker::Broker;
 use crate::net::connection::Connection;
 use crate::net::{NetMemory, Part, RxBuf, TxFrame};
-use crate::producer::{Batch, Partition, StickyEntry, StickyMemory};
+use crate::producer::{Batch, Partition, Scratch, StickyEntry, StickyMemory};
 use crate::storage::{Mem, Storage};
 
 /// The memory of a producer.
@@ -18,7 +19,7 @@ pub struct ProducerMemory<'m> {
     pub(crate) batches: Storage<'m, Batch<'m>>,
     pub(crate) partitions: Storage<'m, Partition>,
     pub(crate) sticky: StickyMemory<'m>,
-    pub(crate) scratch: Option<Mem<'m>>,
+    pub(crate) scratch: Option<Scratch<'m>>,
     pub(crate) slot_size: usize,
 }
 
@@ -33,9 +34,24 @@ impl ProducerMemory<'static> {
             batches: Storage::owned(),
             partitions: Storage::owned(),
             sticky: Storage::owned(),
-            scratch: compressed.then(|| Mem::owned(slot_size)),
+            scratch: compressed.then(|| Scratch { mem: Mem::owned(slot_size), work: Default::default() }),
             slot_size,
         }
+    }
+}
+
+/// The memory of a consumer.
+pub struct ConsumerMemory<'m> {
+    pub(crate) net: NetMemory<'m>,
+    pub(crate) cursors: Storage<'m, Cursor>,
+    pub(crate) fetched: Storage<'m, Option<Fetched<'m>>>,
+}
+
+#[cfg(feature = "alloc")]
+impl ConsumerMemory<'static> {
+    /// Memory on the heap: tables and buffers grow as needed.
+    pub fn owned() -> Self {
+        ConsumerMemory { net: NetMemory::owned(), cursors: Storage::owned(), fetched: Storage::owned() }
     }
 }
 

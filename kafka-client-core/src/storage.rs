@@ -151,6 +151,22 @@ impl<'m, T> Storage<'m, T> {
     }
 }
 
+impl<T> Default for Storage<'_, T> {
+    /// An empty list: on the heap where there is one, else without any room.
+    fn default() -> Self {
+        #[cfg(feature = "alloc")]
+        return Storage::owned();
+        #[cfg(not(feature = "alloc"))]
+        return Storage::lent(&mut []);
+    }
+}
+
+impl<T> core::fmt::Debug for Storage<'_, T> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Storage").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
 /// A [`Storage`] addressed by indices that the core made itself.
 ///
 /// Such an index is always valid, but the compiler cannot know it, and a bounds check is a panic path in the

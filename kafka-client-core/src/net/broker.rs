@@ -4,7 +4,8 @@ use core::net::SocketAddr;
 
 use heapless::Vec;
 
-use crate::storage::{NIL, Text};
+use crate::list::List;
+use crate::storage::Text;
 use crate::time::Instant;
 
 /// At most this many addresses of one name are tried: enough for a dual-stack host with a few of each.
@@ -73,25 +74,6 @@ impl core::fmt::Display for Trouble {
                 write!(f, "its response needs a receive buffer of {need} bytes")
             }
         }
-    }
-}
-
-/// A list of partitions linked through their own entries.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct List {
-    pub(crate) head: u32,
-    pub(crate) tail: u32,
-}
-
-impl Default for List {
-    fn default() -> Self {
-        List { head: NIL, tail: NIL }
-    }
-}
-
-impl List {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.head == NIL
     }
 }
 

@@ -71,6 +71,8 @@ pub(crate) struct Connection<'m> {
     pub(crate) writing: bool,
     /// The version for the ApiVersions request, when one is to be sent.
     pub(crate) hello: Option<i16>,
+    /// It has no receive buffer: the application holds them all.
+    pub(crate) rx_starved: bool,
     /// The receive buffer, when it is not with the adapter.
     pub(crate) rx: Option<RxBuf<'m>>,
 }

@@ -93,7 +93,10 @@ impl<'m> Net<'m> {
 
     /// Gives a connection up: the adapter is told to close it.
     pub(crate) fn fail(&mut self, conn: ConnId, trouble: Trouble) {
-        let Some(entry) = self.conn(conn).filter(|c| !matches!(c.state, State::Closing | State::Closed)) else { return };
+        let Some(entry) = self.conn(conn).filter(|c| !matches!(c.state, State::Closing | State::Closed))
+        else {
+            return;
+        };
         entry.state = State::Closing;
         let (broker, now) = (entry.broker, entry.last_used);
         self.back_off(now, broker, trouble);
@@ -166,7 +169,8 @@ impl<'m> Net<'m> {
                 if !broker.demands(role) || broker.retry_at > now || broker.resolution == Resolution::Asked {
                     continue;
                 }
-                let open = self.conns.position(|c| c.broker == index && c.role == role && c.state != State::Free);
+                let open =
+                    self.conns.position(|c| c.broker == index && c.role == role && c.state != State::Free);
                 if open != NIL {
                     continue;
                 }
@@ -208,7 +212,10 @@ impl<'m> Net<'m> {
         }
         let brokers = &self.brokers;
         let idle = self.conns.position(|c| {
-            c.state == State::Ready && c.in_flight.is_empty() && !c.writing && !brokers[c.broker].demands(c.role)
+            c.state == State::Ready
+                && c.in_flight.is_empty()
+                && !c.writing
+                && !brokers[c.broker].demands(c.role)
         });
         if idle != NIL {
             self.conns[idle].state = State::Closing;

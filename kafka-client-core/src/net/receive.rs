@@ -1,6 +1,7 @@
 //! Bytes on their way in: the buffer a connection receives into, and where a frame ends in it.
 
-use crate::storage::Mem;
+use crate::consumer::Chunk;
+use crate::storage::{Mem, Storage};
 
 /// A buffer that bytes are received into. The adapter reads into [`spare_mut`](Self::spare_mut), says how much with
 /// [`advance`](Self::advance) and hands it to `handle_received`.
@@ -9,6 +10,8 @@ pub struct RxBuf<'m> {
     pub(crate) mem: Mem<'m>,
     /// `mem[..filled]` was received; `filled <= mem.len()`.
     filled: usize,
+    /// What the frame at the front holds for a consumer; empty otherwise. Its memory goes with the buffer.
+    pub(crate) chunks: Storage<'m, Chunk>,
     /// Once the length of the frame at the front is known: where it ends. Reading stops there when the frame is
     /// long, so that nothing of the next one has to be moved out of its way.
     stop: usize,
@@ -34,7 +37,7 @@ pub(crate) enum Front {
 impl<'m> RxBuf<'m> {
     /// A buffer over `mem`.
     pub fn new(mem: Mem<'m>) -> Self {
-        RxBuf { mem, filled: 0, stop: 0 }
+        RxBuf { mem, filled: 0, stop: 0, chunks: Storage::default() }
     }
 
     /// Where to read to: never empty while the core waits for more.
@@ -49,12 +52,14 @@ impl<'m> RxBuf<'m> {
     }
 
     pub(crate) fn clear(&mut self) {
+        while self.chunks.pop().is_some() {}
         self.filled = 0;
         self.stop = 0;
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.filled == 0
+    /// A buffer over lent memory, with room to note the parts of a fetch response.
+    pub fn with_chunks(mem: Mem<'m>, chunks: &'m mut [Option<Chunk>]) -> Self {
+        RxBuf { mem, filled: 0, stop: 0, chunks: Storage::lent(chunks) }
     }
 
     /// Looks at the frame at the front; grows an owned buffer to hold it.
@@ -141,7 +146,7 @@ mod tests {
         feed(&mut rx, &[9, 9, 9]);
         assert_eq!(rx.front(100), Front::Frame { end: 8 });
         rx.consume(8);
-        assert!(rx.is_empty());
+        assert_eq!(rx.filled, 0);
     }
 
     #[test]

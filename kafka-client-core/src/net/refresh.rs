@@ -4,11 +4,11 @@ use kafka_proto::messages::metadata::{MetadataRequest, MetadataRequestTopic, Met
 use kafka_proto::wire::{Array, Source, Wire, Writer};
 use kafka_proto::{ErrorCode, Message};
 
+use super::Net;
 use super::api::Api;
 use super::broker::{BOOTSTRAP, Broker, Resolution, Role, Trouble};
 use super::connection::{ConnId, State};
 use super::transmit::Transmit;
-use super::Net;
 use crate::metadata::Topics;
 use crate::random::backoff;
 use crate::storage::{NIL, Table, Text};
@@ -75,7 +75,11 @@ impl<'m> Net<'m> {
         }
         let at = if refresh.wanted { refresh.not_before } else { refresh.due };
         // While a connection for it is being opened, that connection's deadline counts.
-        if refresh.wanted && self.brokers.iter().any(|b| b.wanted == [true, false]) { Instant::NEVER } else { at }
+        if refresh.wanted && self.brokers.iter().any(|b| b.wanted == [true, false]) {
+            Instant::NEVER
+        } else {
+            at
+        }
     }
 
     /// The metadata request, when one is due and a connection can take it; otherwise asks for a connection.
@@ -133,7 +137,13 @@ impl<'m> Net<'m> {
         }
     }
 
-    pub(super) fn on_metadata(&mut self, now: Instant, conn: ConnId, version: i16, body: &[u8]) -> Result<(), Trouble> {
+    pub(super) fn on_metadata(
+        &mut self,
+        now: Instant,
+        conn: ConnId,
+        version: i16,
+        body: &[u8],
+    ) -> Result<(), Trouble> {
         self.refresh.in_flight = false;
         let response = MetadataResponse::decode(version, body).map_err(|error| {
             self.refresh_failed(now);
@@ -144,9 +154,10 @@ impl<'m> Net<'m> {
         self.topics.apply(version, &response, |id| position_of(brokers, id));
         self.refresh.answers = self.refresh.answers.saturating_add(1);
         self.refresh.due = now + self.config.metadata_max_age;
-        let leaderless = response.topics.iter().any(|t| {
-            t.error_code.is_retriable() || t.partitions.iter().any(|p| p.leader_id < 0)
-        });
+        let leaderless = response
+            .topics
+            .iter()
+            .any(|t| t.error_code.is_retriable() || t.partitions.iter().any(|p| p.leader_id < 0));
         if self.topics.any_unknown() || leaderless {
             self.refresh.wanted = true;
             self.refresh_backoff(now);
@@ -213,7 +224,8 @@ impl<'m> Net<'m> {
         let from = self.conns[conn.index].broker;
         let (bootstrap, advertised) = (&self.brokers[from], &self.brokers[broker]);
         let same = *bootstrap.host == *advertised.host && bootstrap.port == advertised.port;
-        let taken = self.conns.iter().any(|c| c.broker == broker && c.role == Role::Main && c.state != State::Free);
+        let taken =
+            self.conns.iter().any(|c| c.broker == broker && c.role == Role::Main && c.state != State::Free);
         if broker != NIL && bootstrap.id == BOOTSTRAP && same && !taken && from != broker {
             let addresses = self.brokers[from].addresses.clone();
             self.brokers[broker].resolved(&addresses);

@@ -139,7 +139,13 @@ mod tests {
             frame.parts.push(Part { at: *at, len: bytes.len() as u32, batch: 0, mem }).unwrap();
         }
         let total = head.len() + parts.iter().map(|p| p.1.len()).sum::<usize>();
-        Transmit { conn: ConnId::default(), frame, head_len: head.len() as u32, total: total as u32, written: 0 }
+        Transmit {
+            conn: ConnId::default(),
+            frame,
+            head_len: head.len() as u32,
+            total: total as u32,
+            written: 0,
+        }
     }
 
     fn rest(t: &Transmit<'_>) -> Vec<u8> {

@@ -7,9 +7,9 @@ use kafka_proto::ErrorCode;
 use kafka_proto::record::{BATCH_HEADER_LEN, BatchBuilder, NewRecord};
 
 use super::batch::{Batch, Place, Ticket};
-use super::partition::{Partition, Wait, enlist};
+use super::partition::{Partition, Wait};
 use super::pool::Pool;
-use crate::net::broker::List;
+use crate::list::{List, enlist};
 use crate::storage::{NIL, Storage, Table};
 use crate::time::Instant;
 
@@ -136,7 +136,8 @@ impl<'m> Accumulator<'m> {
             progress = Progress::Filled;
         }
         let opened = self.open(now, partition, record, max);
-        let index = opened.and_then(|slot| Ok((slot, self.append_to(slot, record).ok_or(AppendError::Full)?)));
+        let index =
+            opened.and_then(|slot| Ok((slot, self.append_to(slot, record).ok_or(AppendError::Full)?)));
         match index {
             Ok((slot, index)) => Ok((Ticket { batch: self.pool.id(slot), index }, progress)),
             Err(error) => Err(error),

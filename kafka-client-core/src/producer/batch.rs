@@ -72,7 +72,9 @@ impl core::fmt::Display for SendError {
             SendError::Broker(code) => write!(f, "the broker answered {code}"),
             SendError::Disconnected => f.write_str("the connection was lost and no retries are left"),
             SendError::Closed => f.write_str("the producer was closed first"),
-            SendError::FrameTooSmall => f.write_str("the request does not fit the frame memory that was lent"),
+            SendError::FrameTooSmall => {
+                f.write_str("the request does not fit the frame memory that was lent")
+            }
             SendError::Compression => f.write_str("the batch could not be compressed"),
         }
     }

@@ -1,7 +1,7 @@
 //! What the producer keeps per partition: its queue of batches, oldest first, and its place in the sequence.
 
 use super::batch::{Batch, Place};
-use crate::net::broker::List;
+use crate::list::{Link, Linked};
 use crate::storage::{NIL, Table};
 use crate::time::Instant;
 
@@ -17,8 +17,6 @@ pub(crate) enum Wait {
     /// It waits for its backoff to pass.
     Delayed,
 }
-
-const WAITS: usize = 4;
 
 /// A partition's queue.
 #[derive(Debug)]
@@ -37,8 +35,10 @@ pub(crate) struct Partition {
     pub(crate) epoch: i16,
     pub(crate) next_sequence: i32,
     pub(crate) backoff_until: Instant,
-    links: [u32; WAITS],
-    listed: [bool; WAITS],
+    full: Link,
+    due: Link,
+    ready: Link,
+    delayed: Link,
 }
 
 impl Default for Partition {
@@ -53,8 +53,10 @@ impl Default for Partition {
             epoch: -1,
             next_sequence: 0,
             backoff_until: Instant(0),
-            links: [NIL; WAITS],
-            listed: [false; WAITS],
+            full: Link::FREE,
+            due: Link::FREE,
+            ready: Link::FREE,
+            delayed: Link::FREE,
         }
     }
 }
@@ -100,7 +102,7 @@ impl Partition {
 
     /// The next partition in the list of those that wait for their backoff.
     pub(crate) fn next_delayed(&self) -> u32 {
-        self.links.get(Wait::Delayed as usize).copied().unwrap_or(NIL)
+        self.delayed.next()
     }
 
     /// Takes a batch out of the queue; it is nearly always the first.
@@ -129,42 +131,17 @@ impl Partition {
     }
 }
 
-/// Enters a partition at the end of a list, unless it is in one of this kind.
-pub(crate) fn enlist(partitions: &mut Table<'_, Partition>, list: &mut List, wait: Wait, index: u32) {
-    let kind = wait as usize;
-    let entry = &mut partitions[index];
-    let (Some(listed), Some(link)) = (entry.listed.get_mut(kind), entry.links.get_mut(kind)) else { return };
-    if index == NIL || core::mem::replace(listed, true) {
-        return;
-    }
-    *link = NIL;
-    match list.tail {
-        NIL => list.head = index,
-        tail => {
-            if let Some(link) = partitions[tail].links.get_mut(kind) {
-                *link = index;
-            }
+impl Linked for Partition {
+    type Wait = Wait;
+
+    fn link(&mut self, wait: Wait) -> &mut Link {
+        match wait {
+            Wait::Full => &mut self.full,
+            Wait::Due => &mut self.due,
+            Wait::Ready => &mut self.ready,
+            Wait::Delayed => &mut self.delayed,
         }
     }
-    list.tail = index;
-}
-
-/// Takes the first partition off a list.
-pub(crate) fn delist(partitions: &mut Table<'_, Partition>, list: &mut List, wait: Wait) -> Option<u32> {
-    let index = list.head;
-    if index == NIL {
-        return None;
-    }
-    let kind = wait as usize;
-    let entry = &mut partitions[index];
-    list.head = entry.links.get(kind).copied().unwrap_or(NIL);
-    if let Some(listed) = entry.listed.get_mut(kind) {
-        *listed = false;
-    }
-    if list.head == NIL {
-        list.tail = NIL;
-    }
-    Some(index)
 }
 
 /// The sequence after `count` records from `sequence` on: 2147483647 is followed by 0.

@@ -1,10 +1,12 @@
 //! Sealing: checksum and compression, done by the adapter while nobody holds the core.
 
+use kafka_proto::compress::{Workspace, compress_batch};
 use kafka_proto::record::{BatchBuilder, Codec, Stamp, restamp};
 
 use super::Producer;
 use super::batch::{BatchId, Place, SendError};
-use super::partition::{Wait, advance_sequence, delist, enlist};
+use super::partition::{Wait, advance_sequence};
+use crate::list::{delist, enlist};
 use crate::net::PARTS_MAX;
 use crate::net::broker::Role;
 use crate::storage::{Mem, NIL};
@@ -12,7 +14,6 @@ use crate::time::Instant;
 
 /// A batch to be sealed: call [`run`](Self::run), then hand it to `handle_sealed`. It owns its memory, so this can
 /// happen on any thread.
-#[derive(Debug)]
 pub struct Seal<'m> {
     batch: BatchId,
     builder: BatchBuilder,
@@ -21,10 +22,23 @@ pub struct Seal<'m> {
     level: Option<i32>,
     mem: Mem<'m>,
     /// Where the compressed batch goes; it changes places with `mem`.
-    scratch: Option<Mem<'m>>,
+    scratch: Option<Scratch<'m>>,
     /// The body has its final form already: only the stamp changes.
     sealed: bool,
     len: usize,
+}
+
+/// Memory for compressing one batch at a time.
+pub(crate) struct Scratch<'m> {
+    /// As long as a slot: it becomes the slot of the batch that was compressed into it.
+    pub(crate) mem: Mem<'m>,
+    pub(crate) work: Workspace<'m>,
+}
+
+impl core::fmt::Debug for Seal<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Seal").field("batch", &self.batch).field("stamp", &self.stamp).finish_non_exhaustive()
+    }
 }
 
 impl Seal<'_> {
@@ -41,20 +55,18 @@ impl Seal<'_> {
     }
 
     /// A batch that does not become smaller is sent as it is: the codec is a property of each batch.
-    #[cfg(feature = "lz4")]
     fn compress(&mut self) {
-        let Some(scratch) = self.scratch.as_mut() else { return };
+        let Some(Scratch { mem: out, work }) = self.scratch.as_mut() else { return };
         let Some(plain) = self.mem.get(..self.len) else { return };
-        let Ok(len) = super::compress::compress(plain, self.codec, self.level, scratch) else { return };
-        if len < self.len {
-            self.len = restamp(scratch, &self.stamp);
-            core::mem::swap(scratch, &mut self.mem);
+        // A record larger than a slot has a buffer of its own size.
+        if !out.grow(self.mem.len(), 0) {
+            return;
         }
-    }
-
-    #[cfg(not(feature = "lz4"))]
-    fn compress(&mut self) {
-        let _ = (&self.scratch, self.level);
+        let Ok(len) = compress_batch(plain, self.codec, self.level, out, work) else { return };
+        if len < self.len {
+            self.len = restamp(out, &self.stamp);
+            core::mem::swap(out, &mut self.mem);
+        }
     }
 }
 

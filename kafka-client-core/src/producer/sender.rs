@@ -10,8 +10,9 @@ use kafka_proto::wire::{Array, Records, Source, Wire, Writer};
 
 use super::Producer;
 use super::batch::{Outcome, Place, SendError};
-use super::partition::{Wait, delist};
+use super::partition::Wait;
 use crate::config::Acks;
+use crate::list::delist;
 use crate::metadata::Topics;
 use crate::net::api::Api;
 use crate::net::broker::Role;

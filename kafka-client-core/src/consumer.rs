@@ -1,0 +1,389 @@
+//! The consumer: records out of assigned partitions.
+//!
+//! Each assigned partition has a [`cursor`]. Cursors that know their offset are fetched, one request per broker at a
+//! time; the others have it looked up first. What was fetched is handed out as a guard that owns its receive buffer
+//! ([`Fetched`]); while the application reads it, the next fetch is under way.
+
+mod cursor;
+mod fetch;
+mod fetched;
+mod lookup;
+mod request;
+
+use core::net::SocketAddr;
+
+use kafka_proto::ErrorCode;
+
+pub use cursor::{Notice, Start};
+pub use fetched::{Chunk, Decompressor, Fetched, FetchedBatch, Unreadable, Why};
+
+use crate::config::{ClientConfig, ConfigError, ConsumerConfig};
+use crate::list::{List, delist};
+use crate::machine::Machine;
+use crate::metadata::{TopicId, is_legal_topic_name};
+use crate::net::api::Api;
+use crate::net::{Action, Closed, ConnId, Host, HostId, Inbound, Net, RxBuf, Transmit, Trouble};
+use crate::producer::TopicError;
+use crate::resources::ConsumerMemory;
+use crate::storage::{NIL, Table, Text};
+use crate::time::Instant;
+pub(crate) use cursor::Cursor;
+use cursor::Phase;
+
+/// A Kafka consumer of assigned partitions, without I/O. Drive it as the [crate's documentation](crate) shows.
+///
+/// * **Getters**: [`position`](Self::position), [`high_watermark`](Self::high_watermark), [`troubles`](Self::troubles),
+///   [`partitions`](Self::partitions).
+/// * **What happened**: [`Machine`]'s `handle_*`.
+/// * **Commands**: [`topic`](Self::topic), [`assign`](Self::assign), [`unassign`](Self::unassign),
+///   [`pause`](Self::pause), [`resume`](Self::resume), [`release`](Self::release), [`close`](Self::close).
+/// * **What to do next**: [`Machine`]'s `poll_*`, [`poll_fetched`](Self::poll_fetched) and
+///   [`poll_notice`](Self::poll_notice).
+pub struct Consumer<'m> {
+    pub(crate) config: ConsumerConfig<'m>,
+    pub(crate) net: Net<'m>,
+    /// By the partition's index.
+    pub(crate) cursors: Table<'m, Cursor>,
+    /// By the connection's index: what it fetched and the application has not taken.
+    fetched: Table<'m, Option<Fetched<'m>>>,
+    /// Cursors that wait for their backoff to pass.
+    delayed: List,
+    /// The connection whose fetched records are handed out next.
+    turn: u32,
+}
+
+impl<'m> Consumer<'m> {
+    /// A consumer that will connect to `bootstrap`, over the memory it is given.
+    ///
+    /// # Errors
+    /// No bootstrap address.
+    pub fn new(
+        client: ClientConfig<'m>,
+        config: ConsumerConfig<'m>,
+        bootstrap: impl IntoIterator<Item = (Text<'m>, u16)>,
+        memory: ConsumerMemory<'m>,
+    ) -> Result<Self, ConfigError> {
+        let mut net = Net::new(client, memory.net);
+        let mut found = false;
+        for (host, port) in bootstrap {
+            found |= net.add_bootstrap(host, port);
+        }
+        if !found {
+            return Err(ConfigError { setting: "bootstrap.servers", rule: "at least one host:port" });
+        }
+        Ok(Consumer {
+            config,
+            net,
+            cursors: Table::new(memory.cursors),
+            fetched: Table::new(memory.fetched),
+            delayed: List::default(),
+            turn: 0,
+        })
+    }
+
+    // ---- Getters ----
+
+    /// Brokers that could not be used lately, and why.
+    pub fn troubles(&self) -> impl Iterator<Item = (Host<'_>, Trouble)> {
+        self.net.troubles()
+    }
+
+    /// How many partitions the topic has; 0 while that is not known.
+    pub fn partitions(&self, topic: TopicId) -> u32 {
+        self.net.topics.topics[topic.0].partitions
+    }
+
+    /// What the cluster answered about the topic last.
+    pub fn topic_error(&self, topic: TopicId) -> ErrorCode {
+        self.net.topics.topics[topic.0].error
+    }
+
+    /// The name of a topic.
+    pub fn topic_name(&self, topic: TopicId) -> &str {
+        &self.net.topics.topics[topic.0].name
+    }
+
+    /// The offset to be fetched next; `None` while it is being looked up.
+    pub fn position(&self, topic: TopicId, partition: u32) -> Option<i64> {
+        let position = self.cursors[self.net.topics.reserved(topic, partition)].position;
+        (position >= 0).then_some(position)
+    }
+
+    /// The offset after the last record that readers may see, as of the last fetch.
+    pub fn high_watermark(&self, topic: TopicId, partition: u32) -> Option<i64> {
+        let mark = self.cursors[self.net.topics.reserved(topic, partition)].high_watermark;
+        (mark >= 0).then_some(mark)
+    }
+
+    /// Whether [`close`](Self::close) is complete.
+    pub fn is_closed(&self) -> bool {
+        self.net.is_shut_down()
+    }
+
+    // ---- Commands ----
+
+    /// The handle of a topic; its metadata is asked for when it is new.
+    ///
+    /// # Errors
+    /// See [`TopicError`].
+    pub fn topic(&mut self, name: Text<'m>) -> Result<TopicId, TopicError> {
+        if !is_legal_topic_name(&name) {
+            return Err(TopicError::IllegalName);
+        }
+        let before = self.net.topics.topics.len();
+        let topic = self.net.topics.register(name).ok_or(TopicError::NoRoom)?;
+        if topic.0 >= before {
+            self.net.want_metadata_now();
+        }
+        Ok(topic)
+    }
+
+    /// Reads a partition from `start`; also moves one that is being read (a seek).
+    ///
+    /// # Errors
+    /// [`TopicError::NoRoom`] when the lent tables have no room for the partition.
+    pub fn assign(
+        &mut self,
+        now: Instant,
+        topic: TopicId,
+        partition: u32,
+        start: Start,
+    ) -> Result<(), TopicError> {
+        let index = self.net.topics.reserve(topic, partition);
+        while index != NIL && self.cursors.len() <= index {
+            if self.cursors.push(Cursor::default()).is_err() {
+                return Err(TopicError::NoRoom);
+            }
+        }
+        if index == NIL {
+            return Err(TopicError::NoRoom);
+        }
+        self.cursors[index].begin(start);
+        self.touch(now, index);
+        Ok(())
+    }
+
+    /// Stops reading a partition; what was fetched of it is not handed out.
+    pub fn unassign(&mut self, topic: TopicId, partition: u32) {
+        let cursor = &mut self.cursors[self.net.topics.reserved(topic, partition)];
+        cursor.begin(Start::Latest);
+        cursor.phase = Phase::Off;
+    }
+
+    /// Fetches no more of a partition until [`resume`](Self::resume).
+    pub fn pause(&mut self, topic: TopicId, partition: u32) {
+        self.cursors[self.net.topics.reserved(topic, partition)].paused = true;
+    }
+
+    /// Ends a [`pause`](Self::pause); does nothing where there is none.
+    pub fn resume(&mut self, now: Instant, topic: TopicId, partition: u32) {
+        let index = self.net.topics.reserved(topic, partition);
+        self.cursors[index].paused = false;
+        self.touch(now, index);
+    }
+
+    /// Closes all connections.
+    pub fn close(&mut self) {
+        self.net.shut_down();
+    }
+
+    /// Takes back what was fetched. Records that were not handed out will be fetched again, and a partition with a
+    /// batch that could not be read waits for a seek.
+    pub fn release(&mut self, now: Instant, mut fetched: Fetched<'m>) {
+        while let Some(chunk) = fetched.rx.chunks.pop() {
+            let cursor = &mut self.cursors[chunk.partition];
+            if cursor.version != chunk.version {
+                continue;
+            }
+            if let Some((base, next)) = chunk.corrupt {
+                cursor.version = cursor.version.wrapping_add(1);
+                cursor.position = base;
+                cursor.park(Notice::Corrupt { base, next });
+            } else if chunk.start < chunk.end {
+                cursor.version = cursor.version.wrapping_add(1);
+                cursor.position = chunk.next;
+                self.touch(now, chunk.partition);
+            }
+        }
+        self.net.feed(fetched.rx);
+    }
+
+    // ---- What to do next ----
+
+    /// Records that were fetched, one broker after the other in turn.
+    pub fn poll_fetched(&mut self, now: Instant) -> Option<Fetched<'m>> {
+        let count = self.fetched.len();
+        for step in 0..count {
+            let conn = (self.turn + step).checked_rem(count).unwrap_or(0);
+            let Some(mut fetched) = self.fetched[conn].take() else { continue };
+            self.turn = conn + 1;
+            // What was asked for before a seek is not what the application wants now.
+            let cursors = &self.cursors;
+            let mut any = false;
+            for chunk in fetched.rx.chunks.iter_mut() {
+                if cursors[chunk.partition].version != chunk.version {
+                    chunk.start = chunk.end;
+                }
+                any |= chunk.start < chunk.end;
+            }
+            if any {
+                return Some(fetched);
+            }
+            self.release(now, fetched);
+        }
+        None
+    }
+
+    /// Something the application should know about a partition.
+    pub fn poll_notice(&mut self) -> Option<(TopicId, i32, Notice)> {
+        for index in self.cursors.indices() {
+            if let Some(notice) = self.cursors[index].notice.take() {
+                let meta = &self.net.topics.partitions[index];
+                return Some((TopicId(meta.topic), meta.number, notice));
+            }
+        }
+        None
+    }
+
+    /// Marks batches stale that belong to partitions which were moved while the application held the guard.
+    pub fn revalidate(&self, fetched: &mut Fetched<'m>) {
+        for chunk in fetched.rx.chunks.iter_mut() {
+            if self.cursors[chunk.partition].version != chunk.version {
+                chunk.start = chunk.end;
+            }
+        }
+    }
+
+    fn is_fetched(&self, conn: u32) -> bool {
+        self.fetched[conn].is_some()
+    }
+
+    fn fetched_conn(&mut self, conn: u32, fetched: Fetched<'m>) {
+        while self.fetched.len() <= conn {
+            if self.fetched.push(None).is_err() {
+                break;
+            }
+        }
+        self.fetched[conn] = Some(fetched);
+    }
+
+    fn handle_delayed(&mut self, now: Instant) {
+        let mut waiting = core::mem::take(&mut self.delayed);
+        while let Some(index) = delist(&mut self.cursors, &mut waiting, ()) {
+            self.touch(now, index);
+        }
+    }
+}
+
+impl<'m> Machine<'m> for Consumer<'m> {
+    fn host(&self, host: HostId) -> Host<'_> {
+        self.net.host(host)
+    }
+
+    fn handle_resolved(&mut self, now: Instant, host: HostId, found: &[SocketAddr]) {
+        self.net.handle_resolved(now, host, found);
+    }
+
+    fn handle_connected(&mut self, now: Instant, conn: ConnId) {
+        self.net.handle_connected(now, conn);
+    }
+
+    fn handle_closed(
+        &mut self,
+        now: Instant,
+        conn: ConnId,
+        why: Closed,
+        rx: Option<RxBuf<'m>>,
+        transmit: Option<Transmit<'m>>,
+    ) {
+        if let Some(transmit) = transmit {
+            self.handle_written(now, transmit);
+        }
+        self.net.handle_closed(now, conn, why, rx);
+        while let Some(request) = self.net.take_unanswered(now, conn) {
+            if matches!(request.api, Api::Fetch | Api::ListOffsets) {
+                self.give_back(now, request.token);
+            }
+        }
+        self.net.want_metadata();
+        self.net.forget(conn);
+    }
+
+    fn handle_received(&mut self, now: Instant, conn: ConnId, mut rx: RxBuf<'m>) {
+        loop {
+            match self.net.receive(now, conn, &mut rx) {
+                Inbound::Done => break,
+                Inbound::Handled => {}
+                Inbound::Metadata => self.touch_all(now),
+                Inbound::Reply(reply) if reply.request.api == Api::Fetch => {
+                    match self.on_fetch(now, conn, rx, reply) {
+                        Ok(Some(next)) => rx = next,
+                        Ok(None) => {
+                            self.net.starve(conn);
+                            return;
+                        }
+                        Err((back, reply, trouble)) => {
+                            rx = back;
+                            self.net.abandon(conn, reply.request, trouble);
+                            break;
+                        }
+                    }
+                }
+                Inbound::Reply(mut reply) => {
+                    let body = rx.mem.get(reply.body.clone()).unwrap_or_default();
+                    let outcome = match reply.request.api {
+                        Api::ListOffsets => self.on_offsets(now, conn, &mut reply.request, body),
+                        _ => Ok(()),
+                    };
+                    if let Err(trouble) = outcome {
+                        self.net.abandon(conn, reply.request, trouble);
+                        break;
+                    }
+                    rx.consume(reply.end);
+                }
+            }
+        }
+        self.net.keep_rx(conn, rx);
+    }
+
+    fn handle_written(&mut self, now: Instant, transmit: Transmit<'m>) {
+        if let Some(conn) = self.net.conn(transmit.conn) {
+            conn.writing = false;
+            conn.last_used = now;
+        }
+        self.net.keep_frame(transmit.frame);
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.net.handle_timeout(now);
+        self.handle_delayed(now);
+    }
+
+    fn poll_action(&mut self, now: Instant) -> Option<Action> {
+        self.net.poll_action(now)
+    }
+
+    fn poll_read(&mut self) -> Option<(ConnId, RxBuf<'m>)> {
+        self.net.poll_read()
+    }
+
+    fn poll_transmit(&mut self, now: Instant) -> Option<Transmit<'m>> {
+        if let Some(own) = self.net.poll_transmit(now) {
+            return Some(own);
+        }
+        if let Some(lookup) = self.poll_lookup(now) {
+            return Some(lookup);
+        }
+        self.poll_fetch(now)
+    }
+
+    fn poll_timeout(&mut self) -> Instant {
+        let mut next = self.net.poll_timeout();
+        let mut delayed = self.delayed.head;
+        while delayed != NIL {
+            next = next.min(self.cursors[delayed].backoff_until);
+            delayed = self.cursors[delayed].next();
+        }
+        next
+    }
+}

@@ -1,0 +1,182 @@
+//! A cursor: where the consumer is in a partition, and what it waits for.
+
+use kafka_proto::ErrorCode;
+
+use crate::list::{Link, Linked};
+use crate::net::broker::Role;
+use crate::storage::NIL;
+use crate::time::Instant;
+
+/// Where to start reading a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// The first record that is still there.
+    Earliest,
+    /// What is written from now on.
+    Latest,
+    /// This offset.
+    Offset(i64),
+    /// So many records before the end, or the first one if there are fewer.
+    FromEnd(u32),
+    /// The first record whose timestamp is this or later, ms since 1970; the end if there is none.
+    Timestamp(i64),
+}
+
+impl Start {
+    /// What ListOffsets is asked for.
+    pub(crate) fn to_wire(self) -> i64 {
+        match self {
+            Start::Earliest => -2,
+            Start::Latest | Start::FromEnd(_) | Start::Offset(_) => -1,
+            Start::Timestamp(ms) => ms.max(0),
+        }
+    }
+}
+
+/// Something about a partition that the application should know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Notice {
+    /// The broker refuses to serve the partition, e.g. TOPIC_AUTHORIZATION_FAILED. It is tried again after a backoff.
+    Refused(ErrorCode),
+    /// The position is not in the log (any more), and reading went on elsewhere as `auto.offset.reset` says.
+    Reset {
+        /// The position that was lost.
+        from: i64,
+        /// Where reading goes on.
+        to: i64,
+    },
+    /// The position is not in the log (any more), and `auto.offset.reset` is none: the partition waits for a seek.
+    OutOfRange {
+        /// The position that was lost.
+        position: i64,
+    },
+    /// A batch is damaged or in a codec that this build lacks. The partition waits for a seek: to `next` to skip it.
+    Corrupt {
+        /// The first offset of the batch.
+        base: i64,
+        /// The offset after it.
+        next: i64,
+    },
+    /// A batch is larger than the buffer that was lent. The partition waits for a seek.
+    BatchTooLarge {
+        /// Where the batch begins.
+        position: i64,
+        /// Bytes the batch has.
+        need: u32,
+    },
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Not assigned.
+    #[default]
+    Off,
+    /// Its offset must be looked up: `Cursor::start` says which.
+    Lookup,
+    /// It reads on from its position.
+    Reading,
+    /// It waits for a seek.
+    Parked,
+}
+
+#[derive(Debug)]
+pub(crate) struct Cursor {
+    pub(crate) phase: Phase,
+    pub(crate) paused: bool,
+    pub(crate) start: Start,
+    /// The offset to fetch next.
+    pub(crate) position: i64,
+    /// A lookup because this position was lost; −1 otherwise.
+    pub(crate) lost: i64,
+    /// Goes up when the application moves or drops the cursor: what was asked for before no longer counts.
+    pub(crate) version: u32,
+    /// Its version when it was last asked about.
+    pub(crate) asked_version: u32,
+    /// It is part of a request that has no answer yet.
+    pub(crate) asked: bool,
+    pub(crate) backoff_until: Instant,
+    pub(crate) attempts: u32,
+    /// The offset after the last record that consumers may see; −1 while unknown.
+    pub(crate) high_watermark: i64,
+    pub(crate) notice: Option<Notice>,
+    /// Next in the same request.
+    pub(crate) chain: u32,
+    /// Its place in the list it waits in: a broker's, or that of backoffs.
+    link: Link,
+}
+
+impl Default for Cursor {
+    fn default() -> Self {
+        Cursor {
+            phase: Phase::Off,
+            paused: false,
+            start: Start::Latest,
+            position: -1,
+            lost: -1,
+            version: 0,
+            asked_version: 0,
+            asked: false,
+            backoff_until: Instant(0),
+            attempts: 0,
+            high_watermark: -1,
+            notice: None,
+            chain: NIL,
+            link: Link::FREE,
+        }
+    }
+}
+
+impl Linked for Cursor {
+    type Wait = ();
+
+    fn link(&mut self, (): ()) -> &mut Link {
+        &mut self.link
+    }
+}
+
+impl Cursor {
+    /// The next one in the list it waits in.
+    pub(crate) fn next(&self) -> u32 {
+        self.link.next()
+    }
+
+    /// The connection that asks for it now: fetching may take long, looking up an offset does not.
+    pub(crate) fn role(&self) -> Role {
+        if self.phase == Phase::Reading { Role::Fetch } else { Role::Main }
+    }
+
+    /// Whether an answer to what was asked still concerns it.
+    pub(crate) fn is_current(&self) -> bool {
+        self.asked_version == self.version
+    }
+
+    /// The application starts or moves it.
+    pub(crate) fn begin(&mut self, start: Start) {
+        self.version = self.version.wrapping_add(1);
+        self.start = start;
+        self.lost = -1;
+        self.attempts = 0;
+        self.backoff_until = Instant(0);
+        self.notice = None;
+        (self.phase, self.position) = match start {
+            Start::Offset(offset) if offset >= 0 => (Phase::Reading, offset),
+            _ => (Phase::Lookup, -1),
+        };
+    }
+
+    /// It waits for the application.
+    pub(crate) fn park(&mut self, notice: Notice) {
+        self.phase = Phase::Parked;
+        self.notice = Some(notice);
+    }
+
+    /// Whether it has a request to make.
+    pub(crate) fn is_hungry(&self) -> bool {
+        match self.phase {
+            Phase::Lookup => !self.asked,
+            Phase::Reading => !self.asked && !self.paused,
+            Phase::Off | Phase::Parked => false,
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! Requests about many partitions: which cursors are in one, and how they are written topic by topic.
+
+use core::cell::Cell;
+
+use kafka_proto::wire::{Source, Writer};
+use kafka_proto::{ErrorCode, Uuid};
+
+use super::Consumer;
+use super::cursor::Notice;
+use crate::list::{delist, enlist};
+use crate::metadata::Topic;
+use crate::net::broker::Role;
+use crate::random::backoff;
+use crate::storage::NIL;
+use crate::time::Instant;
+
+impl<'m> Consumer<'m> {
+    /// Enters a cursor into the list of what it waits for.
+    pub(super) fn touch(&mut self, now: Instant, index: u32) {
+        let cursor = &self.cursors[index];
+        if index == NIL || !cursor.is_hungry() {
+            return;
+        }
+        let leader = self.net.topics.partitions[index].leader;
+        if leader == NIL {
+            self.net.want_metadata();
+        } else if cursor.backoff_until > now {
+            enlist(&mut self.cursors, &mut self.delayed, (), index);
+        } else {
+            let role = cursor.role();
+            if let Some(work) = self.net.brokers[leader].work.get_mut(role as usize) {
+                enlist(&mut self.cursors, work, (), index);
+            }
+        }
+    }
+
+    pub(super) fn touch_all(&mut self, now: Instant) {
+        for index in self.cursors.indices() {
+            self.touch(now, index);
+        }
+    }
+
+    /// Takes the cursors that wait for a request of this kind to this broker, chained in the order of topics and
+    /// partitions; the first, or [`NIL`].
+    pub(super) fn collect(&mut self, now: Instant, broker: u32, role: Role) -> u32 {
+        let (mut head, mut tail) = (NIL, NIL);
+        loop {
+            let Some(work) = self.net.brokers[broker].work.get_mut(role as usize) else { break };
+            let Some(index) = delist(&mut self.cursors, work, ()) else { break };
+            let cursor = &mut self.cursors[index];
+            let moved = self.net.topics.partitions[index].leader != broker;
+            if moved || !cursor.is_hungry() || cursor.role() != role || cursor.backoff_until > now {
+                self.touch(now, index);
+                continue;
+            }
+            cursor.asked = true;
+            cursor.asked_version = cursor.version;
+            self.chain_in_order(&mut head, &mut tail, index);
+        }
+        head
+    }
+
+    /// They nearly always come in order already: the answer to the last request put them there.
+    fn chain_in_order(&mut self, head: &mut u32, tail: &mut u32, index: u32) {
+        self.cursors[index].chain = NIL;
+        let key = |at: u32| (self.net.topics.partitions[at].topic, self.net.topics.partitions[at].number);
+        if *tail == NIL || key(*tail) <= key(index) {
+            match *tail {
+                NIL => *head = index,
+                last => self.cursors[last].chain = index,
+            }
+            *tail = index;
+            return;
+        }
+        let (mut before, mut at) = (NIL, *head);
+        while at != NIL && key(at) <= key(index) {
+            (before, at) = (at, self.cursors[at].chain);
+        }
+        self.cursors[index].chain = at;
+        match before {
+            NIL => *head = index,
+            _ => self.cursors[before].chain = index,
+        }
+    }
+
+    /// Takes one partition's cursor out of a request, or [`NIL`] when it is not part of it.
+    pub(super) fn unchain(&mut self, token: &mut u32, name: &str, id: Uuid, number: i32) -> u32 {
+        let (mut before, mut at) = (NIL, *token);
+        while at != NIL {
+            let meta = &self.net.topics.partitions[at];
+            let topic = &self.net.topics.topics[meta.topic];
+            let same = if id == Uuid::ZERO { *topic.name == *name } else { topic.id == id };
+            let next = self.cursors[at].chain;
+            if same && meta.number == number {
+                match before {
+                    NIL => *token = next,
+                    _ => self.cursors[before].chain = next,
+                }
+                self.cursors[at].chain = NIL;
+                return at;
+            }
+            (before, at) = (at, next);
+        }
+        NIL
+    }
+
+    /// The request was not answered, or not about these: they are asked about again.
+    pub(super) fn give_back(&mut self, now: Instant, token: u32) {
+        let mut at = token;
+        while at != NIL {
+            let cursor = &mut self.cursors[at];
+            let next = core::mem::replace(&mut cursor.chain, NIL);
+            cursor.asked = false;
+            self.touch(now, at);
+            at = next;
+        }
+    }
+
+    /// The whole request failed.
+    pub(super) fn chain_failed(&mut self, now: Instant, token: u32, code: ErrorCode) {
+        let mut at = token;
+        while at != NIL {
+            if !code.is_retriable() && code != ErrorCode::NONE {
+                self.cursors[at].notice = Some(Notice::Refused(code));
+            }
+            self.back_off(now, at);
+            at = self.cursors[at].chain;
+        }
+        self.give_back(now, token);
+    }
+
+    pub(super) fn back_off(&mut self, now: Instant, index: u32) {
+        let config = &self.net.config;
+        let attempts = self.cursors[index].attempts;
+        let wait = backoff(config.retry_backoff, config.retry_backoff_max, attempts, &mut self.net.random);
+        let cursor = &mut self.cursors[index];
+        cursor.attempts = attempts.saturating_add(1);
+        cursor.backoff_until = now + wait;
+    }
+}
+
+/// What one kind of request says about topics and partitions.
+pub(super) trait Rows {
+    fn topic(&self, topic: &Topic<'_>, partitions: &dyn Source, w: &mut Writer<'_>);
+    fn partition(&self, consumer: &Consumer<'_>, index: u32, w: &mut Writer<'_>);
+}
+
+/// The topics of a request, written from a chain of cursors.
+pub(super) struct ChainTopics<'a, 'm, R> {
+    consumer: &'a Consumer<'m>,
+    token: u32,
+    rows: &'a R,
+    /// Number and first cursor of the topic to be written next: topics are written in order.
+    place: Cell<(usize, u32)>,
+}
+
+impl<'a, 'm, R: Rows> ChainTopics<'a, 'm, R> {
+    pub(super) fn new(consumer: &'a Consumer<'m>, token: u32, rows: &'a R) -> Self {
+        ChainTopics { consumer, token, rows, place: Cell::new((0, token)) }
+    }
+
+    /// The first cursor of the topic after the one that `at` belongs to, and how many cursors come before it.
+    fn next_topic(&self, at: u32) -> (u32, usize) {
+        let topic = self.consumer.net.topics.partitions[at].topic;
+        let (mut at, mut count) = (at, 0);
+        while at != NIL && self.consumer.net.topics.partitions[at].topic == topic {
+            at = self.consumer.cursors[at].chain;
+            count += 1;
+        }
+        (at, count)
+    }
+}
+
+impl<R: Rows> Source for ChainTopics<'_, '_, R> {
+    fn len(&self) -> usize {
+        let (mut at, mut count) = (self.token, 0);
+        while at != NIL {
+            at = self.next_topic(at).0;
+            count += 1;
+        }
+        count
+    }
+
+    fn write(&self, index: usize, w: &mut Writer<'_>) {
+        let (mut number, mut at) = self.place.get();
+        if number > index {
+            (number, at) = (0, self.token);
+        }
+        while number < index && at != NIL {
+            at = self.next_topic(at).0;
+            number += 1;
+        }
+        let (next, len) = self.next_topic(at);
+        self.place.set((index + 1, next));
+        let topic = &self.consumer.net.topics.topics[self.consumer.net.topics.partitions[at].topic];
+        let partitions = ChainPartitions { topics: self, len, place: Cell::new((0, at)), first: at };
+        self.rows.topic(topic, &partitions, w);
+    }
+}
+
+struct ChainPartitions<'a, 'b, 'm, R> {
+    topics: &'a ChainTopics<'b, 'm, R>,
+    first: u32,
+    len: usize,
+    place: Cell<(usize, u32)>,
+}
+
+impl<R: Rows> Source for ChainPartitions<'_, '_, '_, R> {
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    fn write(&self, index: usize, w: &mut Writer<'_>) {
+        let consumer = self.topics.consumer;
+        let (mut number, mut at) = self.place.get();
+        if number > index {
+            (number, at) = (0, self.first);
+        }
+        while number < index && at != NIL {
+            at = consumer.cursors[at].chain;
+            number += 1;
+        }
+        self.place.set((index + 1, consumer.cursors[at].chain));
+        self.topics.rows.partition(consumer, at, w);
+    }
+}
