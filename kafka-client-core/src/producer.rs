@@ -426,6 +426,7 @@ impl<'m> Machine<'m> for Producer<'m> {
     }
 
     fn poll_action(&mut self, now: Instant) -> Option<Action> {
+        self.demand_identity(now);
         self.net.poll_action(now)
     }
 

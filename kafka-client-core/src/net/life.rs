@@ -163,6 +163,9 @@ impl<'m> Net<'m> {
             self.conns[closing].state = State::Closed;
             return Some(Action::Close(self.id(closing)));
         }
+        if self.refresh_is_due(now) {
+            self.demand_any(now);
+        }
         for index in self.brokers.indices() {
             for role in [Role::Main, Role::Fetch].into_iter().take(ROLES) {
                 let broker = &self.brokers[index];

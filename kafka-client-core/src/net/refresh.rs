@@ -1,8 +1,8 @@
 //! Keeping the cluster's metadata fresh: when it is asked for, from whom, and what becomes of the answer.
 
+use kafka_proto::Message;
 use kafka_proto::messages::metadata::{MetadataRequest, MetadataRequestTopic, MetadataResponse};
 use kafka_proto::wire::{Array, Source, Wire, Writer};
-use kafka_proto::{ErrorCode, Message};
 
 use super::Net;
 use super::api::Api;
@@ -82,18 +82,21 @@ impl<'m> Net<'m> {
         }
     }
 
+    /// Whether metadata should be asked for now.
+    pub(super) fn refresh_is_due(&mut self, now: Instant) -> bool {
+        let refresh = &mut self.refresh;
+        refresh.wanted |= refresh.due <= now && refresh.answers > 0;
+        refresh.wanted && !refresh.in_flight && refresh.not_before <= now && !self.closing
+    }
+
     /// The metadata request, when one is due and a connection can take it; otherwise asks for a connection.
     pub(super) fn poll_refresh(&mut self, now: Instant) -> Option<Transmit<'m>> {
-        if self.refresh.due <= now && self.refresh.answers > 0 {
-            self.refresh.wanted = true;
-        }
-        if !self.refresh.wanted || self.refresh.in_flight || self.refresh.not_before > now || self.closing {
+        if !self.refresh_is_due(now) {
             return None;
         }
         let max = self.config.max_in_flight;
         let ready = self.conns.position(|c| c.role == Role::Main && c.accepts(now, max));
         if ready == NIL {
-            self.demand_any(now);
             return None;
         }
         let version = self.conns[ready].versions.of(Api::Metadata)?;
@@ -251,9 +254,4 @@ impl Source for Names<'_, '_> {
         let topic = &self.0.topics[u32::try_from(index).unwrap_or(NIL)];
         MetadataRequestTopic { name: Some(&*topic.name), ..MetadataRequestTopic::default() }.write(w);
     }
-}
-
-/// Whether a metadata error about a topic says that it does not exist (yet).
-pub(crate) fn is_unknown_topic(error: ErrorCode) -> bool {
-    matches!(error, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION | ErrorCode::UNKNOWN_TOPIC_ID)
 }

@@ -53,6 +53,14 @@ impl<'m> Producer<'m> {
         self.config.idempotence && !identity.is_known() && !identity.asked && identity.refused.is_none()
     }
 
+    /// A batch waits for a producer id: some connection is needed to ask on.
+    pub(super) fn demand_identity(&mut self, now: Instant) {
+        let waits = self.wants_identity() && self.identity.retry_at <= now && self.acc.pool.oldest() != NIL;
+        if waits && !self.net.closing {
+            self.net.demand_any(now);
+        }
+    }
+
     pub(super) fn identity_at(&self) -> Instant {
         let waiting = self.wants_identity() && self.identity.retry_at > Instant(0);
         if waiting { self.identity.retry_at } else { Instant::NEVER }
@@ -66,9 +74,6 @@ impl<'m> Producer<'m> {
         let max = self.net.config.max_in_flight;
         let conn = self.net.conns.position(|c| c.role == Role::Main && c.accepts(now, max));
         if conn == NIL {
-            if self.acc.pool.oldest() != NIL {
-                self.net.demand_any(now);
-            }
             return None;
         }
         let Some(version) = self.net.conns[conn].versions.of(Api::InitProducerId) else {

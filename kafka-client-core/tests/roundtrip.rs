@@ -1,0 +1,212 @@
+//! Records out and back through the in-process broker, over lent and owned memory, whole and byte by byte.
+
+mod support;
+
+use kafka_broker::Config;
+use kafka_client_core::config::{Acks, ClientConfig, ConsumerConfig, ProducerConfig};
+use kafka_client_core::consumer::{Consumer, Decompressor, Start};
+use kafka_client_core::producer::{AppendError, Delivery, Outcome, Producer};
+use kafka_client_core::resources::{ConsumerMemory, ProducerMemory, Resources};
+use kafka_client_core::time::{Duration, Instant};
+use kafka_proto::record::{Codec, NewRecord};
+use support::Wire;
+
+const SECOND: Duration = Duration::from_millis(1000);
+
+fn cluster(nodes: i32) -> Config {
+    Config { nodes, topics: vec![("t".into(), 3)], ..Config::default() }
+}
+
+fn seal_and_collect(out: &mut Vec<Delivery>) -> impl FnMut(&mut Producer<'_>, Instant) + '_ {
+    move |producer, now| {
+        while let Some(mut seal) = producer.poll_seal(now) {
+            seal.run();
+            producer.handle_sealed(now, seal);
+        }
+        while let Some(delivery) = producer.poll_delivery() {
+            producer.release(&delivery);
+            out.push(delivery);
+        }
+    }
+}
+
+/// Produces `count` records with back-pressure and returns the deliveries.
+fn produce<'m>(wire: &mut Wire<'m>, producer: &mut Producer<'m>, count: u32) -> Vec<Delivery> {
+    let mut out = Vec::new();
+    let topic = producer.topic("t".into()).expect("a topic");
+    let mut sent = 0;
+    while sent < count {
+        let value = format!("value {sent}");
+        let record =
+            NewRecord { value: Some(value.as_bytes()), timestamp: i64::from(sent), ..NewRecord::default() };
+        match producer.append(wire.now, topic, None, &record) {
+            Ok(_) => sent += 1,
+            Err(AppendError::Full | AppendError::NoMetadata { .. }) => {
+                let before = out.len();
+                let mut deliveries = Vec::new();
+                let room = wire.run_until(producer, SECOND, seal_and_collect(&mut deliveries), |p| {
+                    p.partitions(topic) > 0 && p.has_room()
+                });
+                out.append(&mut deliveries);
+                assert!(room, "no room within a second; {before} delivered");
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    producer.flush(wire.now);
+    let mut rest = Vec::new();
+    assert!(
+        wire.run_until(producer, SECOND, seal_and_collect(&mut rest), |p| !p.unresolved()),
+        "not flushed"
+    );
+    out.append(&mut rest);
+    out
+}
+
+fn all_acked(deliveries: &[Delivery], count: u32) {
+    assert_eq!(deliveries.iter().map(|d| d.count).sum::<u32>(), count);
+    for d in deliveries {
+        assert!(matches!(d.outcome, Outcome::Acked { base_offset: Some(_), .. }), "{d:?}");
+    }
+}
+
+fn consume(wire: &mut Wire<'static>, count: usize) -> Vec<(i32, i64, String)> {
+    let bootstrap = [("localhost".into(), 9092)];
+    let mut consumer =
+        Consumer::new(ClientConfig::DEFAULT, ConsumerConfig::DEFAULT, bootstrap, ConsumerMemory::owned())
+            .expect("a consumer");
+    let topic = consumer.topic("t".into()).expect("a topic");
+    for partition in 0..3 {
+        consumer.assign(wire.now, topic, partition, Start::Earliest).expect("room");
+    }
+    let mut seen = Vec::new();
+    let mut decompressor = Decompressor::owned(1 << 20);
+    let got = std::cell::Cell::new(0);
+    let each = |consumer: &mut Consumer<'static>, now: Instant| {
+        while let Some(mut fetched) = consumer.poll_fetched(now) {
+            while let Some(batch) = fetched.next_batch(&mut decompressor) {
+                let batch = batch.expect("a readable batch");
+                let partition = batch.partition;
+                for record in batch.records() {
+                    let record = record.expect("a readable record");
+                    let text = String::from_utf8(record.value.expect("a value").to_vec()).expect("text");
+                    seen.push((partition, record.offset, text));
+                }
+            }
+            consumer.release(now, fetched);
+        }
+        got.set(seen.len());
+    };
+    assert!(wire.run_until(&mut consumer, SECOND, each, |_| got.get() >= count), "{} of {count}", got.get());
+    seen
+}
+
+fn check_consumed(mut seen: Vec<(i32, i64, String)>, count: usize) {
+    assert_eq!(seen.len(), count);
+    seen.sort();
+    for pair in seen.windows(2) {
+        assert!(pair[0].0 != pair[1].0 || pair[0].1 + 1 == pair[1].1, "a gap: {pair:?}");
+    }
+    let mut values: Vec<_> = seen.into_iter().map(|s| s.2).collect();
+    values.sort_by_key(|v| v["value ".len()..].parse::<u32>().expect("a number"));
+    assert!(values.iter().enumerate().all(|(i, v)| *v == format!("value {i}")));
+}
+
+fn owned(config: ProducerConfig) -> Producer<'static> {
+    let memory = ProducerMemory::owned(config.batch_size, config.codec != Codec::None);
+    Producer::new(ClientConfig::DEFAULT, config, [("localhost".into(), 9092)], memory).expect("a producer")
+}
+
+#[test]
+fn owned_memory_three_brokers_none_and_lz4() {
+    for codec in [Codec::None, Codec::Lz4] {
+        let mut wire = Wire::new(cluster(3));
+        let mut producer = owned(ProducerConfig { codec, ..ProducerConfig::DEFAULT });
+        let deliveries = produce(&mut wire, &mut producer, 5_000);
+        all_acked(&deliveries, 5_000);
+        check_consumed(consume(&mut wire, 5_000), 5_000);
+    }
+}
+
+#[test]
+fn lent_memory_and_a_byte_at_a_time() {
+    let config = ProducerConfig { batch_size: 512, ..ProducerConfig::DEFAULT };
+    let mut resources: Resources<'_, 1, 3, 1, 3, 6, 512, 512, 256> = Resources::new();
+    let bootstrap = [("localhost".into(), 9092)];
+    let mut producer =
+        Producer::new(ClientConfig::DEFAULT, config, bootstrap, resources.lend()).expect("a producer");
+    let mut wire = Wire::new(cluster(1));
+    wire.mtu = 1;
+    let deliveries = produce(&mut wire, &mut producer, 300);
+    all_acked(&deliveries, 300);
+    let mut reader = Wire::new(cluster(1));
+    std::mem::swap(&mut reader.cluster, &mut wire.cluster);
+    reader.now = wire.now;
+    reader.mtu = 1;
+    check_consumed(consume(&mut reader, 300), 300);
+}
+
+#[test]
+fn every_kind_of_acks() {
+    for (acks, idempotence) in
+        [(Acks::None, false), (Acks::Leader, false), (Acks::All, false), (Acks::All, true)]
+    {
+        let mut wire = Wire::new(cluster(1));
+        let mut producer = owned(ProducerConfig { acks, idempotence, ..ProducerConfig::DEFAULT });
+        let deliveries = produce(&mut wire, &mut producer, 100);
+        assert_eq!(deliveries.iter().map(|d| d.count).sum::<u32>(), 100);
+        for delivery in &deliveries {
+            let Outcome::Acked { base_offset, .. } = delivery.outcome else { panic!("{delivery:?}") };
+            assert_eq!(base_offset.is_some(), acks != Acks::None);
+        }
+        check_consumed(consume(&mut wire, 100), 100);
+    }
+}
+
+#[test]
+fn a_dead_bootstrap_address_and_a_dead_address_of_a_name_are_passed_over() {
+    let mut wire = Wire::new(cluster(1));
+    let config = ProducerConfig::DEFAULT;
+    let bootstrap = [("nowhere".into(), 9092), ("two".into(), 9092)];
+    let memory = ProducerMemory::owned(config.batch_size, false);
+    let mut producer = Producer::new(ClientConfig::DEFAULT, config, bootstrap, memory).expect("a producer");
+    all_acked(&produce(&mut wire, &mut producer, 10), 10);
+    assert!(producer.troubles().any(|(host, _)| host.name == "nowhere"));
+}
+
+#[test]
+fn connections_cut_again_and_again_lose_and_double_nothing() {
+    let mut wire = Wire::new(cluster(3));
+    let mut producer = owned(ProducerConfig { batch_size: 256, ..ProducerConfig::DEFAULT });
+    let topic = producer.topic("t".into()).expect("a topic");
+    let mut out = Vec::new();
+    let mut sent = 0;
+    for round in 0..200 {
+        wire.mtu = 1 + round % 97;
+        for _ in 0..10 {
+            let value = format!("value {sent}");
+            let record = NewRecord { value: Some(value.as_bytes()), ..NewRecord::default() };
+            sent += producer.append(wire.now, topic, None, &record).is_ok() as u32;
+        }
+        let mut steps = round % 13;
+        wire.run_until(&mut producer, Duration::from_millis(40), seal_and_collect(&mut out), |_| {
+            steps = steps.saturating_sub(1);
+            steps == 0
+        });
+        wire.cut(&mut producer);
+    }
+    producer.flush(wire.now);
+    wire.mtu = usize::MAX;
+    let mut rest = Vec::new();
+    assert!(wire.run_until(
+        &mut producer,
+        Duration::from_millis(100_000),
+        seal_and_collect(&mut rest),
+        |p| !p.unresolved()
+    ));
+    out.append(&mut rest);
+    assert!(sent > 1000, "{sent}");
+    all_acked(&out, sent);
+    let logged: usize = (0..3).map(|p| wire.cluster.log("t", p).expect("a log").len()).sum();
+    assert_eq!(logged, sent as usize);
+}
