@@ -1,7 +1,8 @@
 //! Record batches, written and read.
 
+use kafka_proto::compress::{Workspace, bound, compress_batch};
 use kafka_proto::record::{
-    BatchBuilder, Crc32c, NewRecord, Stamp, batches, restamp, set_append_time, set_base_offset,
+    BatchBuilder, Codec, Crc32c, NewRecord, Stamp, batches, restamp, set_append_time, set_base_offset,
     set_partition_leader_epoch,
 };
 
@@ -55,4 +56,23 @@ pub fn proof_records_crc(pieces: &[&[u8]]) -> u32 {
     let mut crc = Crc32c::new();
     pieces.iter().for_each(|piece| crc.update(piece));
     crc.value()
+}
+
+/// Compression with a table that is lent, as on a device.
+#[unsafe(no_mangle)]
+pub fn proof_compress(batch: &[u8], codec: u8, out: &mut [u8], table: &mut [u16]) -> usize {
+    let Some(codec) = Codec::from_id(codec) else { return 0 };
+    compress_batch(batch, codec, None, out, &mut Workspace::lent(table)).unwrap_or(bound(codec, batch.len()))
+}
+
+#[unsafe(no_mangle)]
+pub fn proof_decompress(bytes: &[u8], out: &mut [u8], table: &mut [u16]) -> usize {
+    let mut work = Workspace::lent(table);
+    let mut sum = 0;
+    for batch in batches(bytes).flatten() {
+        let Ok(len) = batch.decompress(out, &mut work) else { continue };
+        let plain = out.get(..len).unwrap_or_default();
+        sum ^= batch.records_from(plain).flatten().fold(len, |sum, record| sum ^ record.offset as usize);
+    }
+    sum
 }

@@ -41,6 +41,8 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("SASL", &["proof_client_header", "proof_client_sasl"]),
     ("record batches, written", &["proof_records_append", "proof_records_finish"]),
     ("record batches, read", &["proof_records_read"]),
+    ("lz4, written", &["proof_compress"]),
+    ("lz4, read", &["proof_decompress"]),
     (
         "the producer's set",
         &[
@@ -76,7 +78,8 @@ pub fn weigh() -> Result {
     for (label, entries) in GROUPS {
         let mut line = format!("{label:62}");
         for target in TARGETS {
-            let library = Library { target, features: "", overflow_checks: false };
+            let features = if label.starts_with("lz4") { "lz4" } else { "" };
+            let library = Library { target, features, overflow_checks: false };
             line += &format!(" {:>10}", library.link(entries)?.flash);
         }
         println!("{line}");
