@@ -29,6 +29,7 @@ use crate::storage::{NIL, Table, Text};
 use crate::time::Instant;
 pub(crate) use cursor::Cursor;
 use cursor::Phase;
+use fetch::AfterFetch;
 
 /// A Kafka consumer of assigned partitions, without I/O. Drive it as the [crate's documentation](crate) shows.
 ///
@@ -317,14 +318,14 @@ impl<'m> Machine<'m> for Consumer<'m> {
                 Inbound::Metadata => self.touch_all(now),
                 Inbound::Reply(reply) if reply.request.api == Api::Fetch => {
                     match self.on_fetch(now, conn, rx, reply) {
-                        Ok(Some(next)) => rx = next,
-                        Ok(None) => {
+                        AfterFetch::ReadOn(next) => rx = next,
+                        AfterFetch::Starved => {
                             self.net.starve(conn);
                             return;
                         }
-                        Err((back, reply, trouble)) => {
+                        AfterFetch::Failed(back, request, trouble) => {
                             rx = back;
-                            self.net.abandon(conn, reply.request, trouble);
+                            self.net.abandon(conn, request, trouble);
                             break;
                         }
                     }

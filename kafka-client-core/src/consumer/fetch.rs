@@ -15,6 +15,7 @@ use crate::config::OffsetReset;
 use crate::metadata::Topic;
 use crate::net::api::Api;
 use crate::net::broker::{Role, Trouble};
+use crate::net::connection::Request;
 use crate::net::{Begin, ConnId, Reply, RxBuf, Transmit, encode_for};
 use crate::storage::NIL;
 use crate::time::Instant;
@@ -85,7 +86,7 @@ impl<'m> Consumer<'m> {
         conn: ConnId,
         mut rx: RxBuf<'m>,
         reply: Reply,
-    ) -> Result<Option<RxBuf<'m>>, (RxBuf<'m>, Reply, Trouble)> {
+    ) -> AfterFetch<'m> {
         let Reply { mut request, body, end } = reply;
         let RxBuf { mem, chunks, .. } = &mut rx;
         let bytes = mem.get(body.clone()).unwrap_or_default();
@@ -101,11 +102,11 @@ impl<'m> Consumer<'m> {
         rx.chunks = found;
         if let Err(trouble) = outcome {
             while rx.chunks.pop().is_some() {}
-            return Err((rx, Reply { request, body, end }, trouble));
+            return AfterFetch::Failed(rx, request, trouble);
         }
         if rx.chunks.is_empty() {
             rx.consume(end);
-            return Ok(Some(rx));
+            return AfterFetch::ReadOn(rx);
         }
         let mut next = self.net.take_rx();
         if let Some(next) = next.as_mut() {
@@ -113,7 +114,7 @@ impl<'m> Consumer<'m> {
             rx.split_into(end, next);
         }
         self.fetched_conn(conn.index, Fetched { rx, at: 0, check_crcs: self.config.check_crcs });
-        Ok(next)
+        next.map_or(AfterFetch::Starved, AfterFetch::ReadOn)
     }
 
     fn take_response(
@@ -245,6 +246,16 @@ impl<'m> Consumer<'m> {
         };
         (cursor.phase, cursor.start, cursor.lost) = (Phase::Lookup, start, position);
     }
+}
+
+/// What a connection goes on with after the answer to a fetch.
+pub(super) enum AfterFetch<'m> {
+    /// This buffer; another frame may be in it.
+    ReadOn(RxBuf<'m>),
+    /// Nothing: the application holds every buffer.
+    Starved,
+    /// The answer cannot be trusted.
+    Failed(RxBuf<'m>, Request, Trouble),
 }
 
 /// Where `part`, which lies in `whole`, begins.

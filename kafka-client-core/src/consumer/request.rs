@@ -44,8 +44,7 @@ impl<'m> Consumer<'m> {
     /// partitions; the first, or [`NIL`].
     pub(super) fn collect(&mut self, now: Instant, broker: u32, role: Role) -> u32 {
         let (mut head, mut tail) = (NIL, NIL);
-        loop {
-            let Some(work) = self.net.brokers[broker].work.get_mut(role as usize) else { break };
+        while let Some(work) = self.net.brokers[broker].work.get_mut(role as usize) {
             let Some(index) = delist(&mut self.cursors, work, ()) else { break };
             let cursor = &mut self.cursors[index];
             let moved = self.net.topics.partitions[index].leader != broker;

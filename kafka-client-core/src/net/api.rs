@@ -5,6 +5,7 @@ use kafka_proto::messages::connection::ApiVersionsResponse;
 
 /// An API the client sends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::enum_variant_names, reason = "ApiVersions is what Kafka calls it")]
 pub(crate) enum Api {
     #[default]
     ApiVersions,

@@ -244,10 +244,11 @@ impl<'m> Producer<'m> {
         let partitions = &mut self.acc.partitions;
         if sendable != NIL && backoff > now {
             enlist(partitions, &mut self.acc.delayed, Wait::Delayed, partition);
-        } else if sendable != NIL && leader != NIL {
-            if let Some(work) = self.net.brokers[leader].work.first_mut() {
-                enlist(partitions, work, Wait::Ready, partition);
-            }
+        } else if sendable != NIL
+            && leader != NIL
+            && let Some(work) = self.net.brokers[leader].work.first_mut()
+        {
+            enlist(partitions, work, Wait::Ready, partition);
         }
         if sealable != NIL && self.may_stamp(partition) {
             if self.acc.pool.batches[sealable].place == Place::Closed {
