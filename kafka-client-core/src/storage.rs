@@ -343,6 +343,13 @@ impl Deref for Text<'_> {
     }
 }
 
+#[cfg(feature = "alloc")]
+impl From<alloc::string::String> for Text<'_> {
+    fn from(text: alloc::string::String) -> Self {
+        Text::Owned(text.into_boxed_str())
+    }
+}
+
 impl<'m> From<&'m str> for Text<'m> {
     fn from(text: &'m str) -> Self {
         Text::Lent(text)
