@@ -300,13 +300,14 @@ impl<'m> Machine<'m> for Consumer<'m> {
         if let Some(transmit) = transmit {
             self.handle_written(now, transmit);
         }
-        self.net.handle_closed(now, conn, why, rx);
+        if self.net.handle_closed(now, conn, why, rx) {
+            self.net.want_metadata();
+        }
         while let Some(request) = self.net.take_unanswered(now, conn) {
             if matches!(request.api, Api::Fetch | Api::ListOffsets) {
                 self.give_back(now, request.token);
             }
         }
-        self.net.want_metadata();
         self.net.forget(conn);
     }
 

@@ -67,6 +67,8 @@ pub(crate) struct Connection<'m> {
     /// Oldest first; a broker answers in this order.
     pub(crate) in_flight: Deque<Request, IN_FLIGHT_MAX>,
     pub(crate) next_correlation: i32,
+    /// It is closed because it failed, not because nobody needs it.
+    pub(crate) failed: bool,
     /// A frame is with the adapter, being written.
     pub(crate) writing: bool,
     /// The version for the ApiVersions request, when one is to be sent.

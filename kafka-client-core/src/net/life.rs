@@ -51,13 +51,19 @@ impl<'m> Net<'m> {
     }
 
     /// The connection is gone. Its requests without an answer stay, to be taken with [`Net::take_unanswered`],
-    /// until [`Net::forget`].
-    pub(crate) fn handle_closed(&mut self, now: Instant, conn: ConnId, why: Closed, rx: Option<RxBuf<'m>>) {
+    /// until [`Net::forget`]. True when it failed: the broker may be gone, and others lead its partitions.
+    pub(crate) fn handle_closed(
+        &mut self,
+        now: Instant,
+        conn: ConnId,
+        why: Closed,
+        rx: Option<RxBuf<'m>>,
+    ) -> bool {
         if let Some(rx) = rx {
             self.drop_rx(rx);
         }
-        let Some(entry) = self.conn(conn) else { return };
-        let (state, broker, role) = (entry.state, entry.broker, entry.role);
+        let Some(entry) = self.conn(conn) else { return false };
+        let (state, broker, role, failed) = (entry.state, entry.broker, entry.role, entry.failed);
         if let Some(rx) = entry.rx.take() {
             self.drop_rx(rx);
         }
@@ -72,6 +78,7 @@ impl<'m> Net<'m> {
         }
         self.brokers[broker].want(role, false);
         self.conns[conn.index].state = State::Closed;
+        failed || why != Closed::Asked
     }
 
     /// The oldest request without an answer of a closed connection.
@@ -98,6 +105,7 @@ impl<'m> Net<'m> {
             return;
         };
         entry.state = State::Closing;
+        entry.failed = true;
         let (broker, now) = (entry.broker, entry.last_used);
         self.back_off(now, broker, trouble);
     }
@@ -143,18 +151,43 @@ impl<'m> Net<'m> {
         for conn in self.conns.iter() {
             next = next.min(conn.next_deadline(conn.last_used + idle));
         }
+        if self.may_open() {
+            next = next.min(self.reconnect_at());
+        }
+        next
+    }
+
+    /// Whether a connection can be opened, or one be closed to make room for it.
+    fn may_open(&self) -> bool {
+        !self.closing
+            && (self.conns.room() > 0 || self.conns.iter().any(|c| c.state == State::Free || self.is_idle(c)))
+    }
+
+    /// When the next broker that is in demand may be connected to again.
+    fn reconnect_at(&self) -> Instant {
+        let mut next = Instant::NEVER;
         for index in self.brokers.indices() {
             let broker = &self.brokers[index];
-            let waits = broker.failures > 0 && (broker.demands(Role::Main) || broker.demands(Role::Fetch));
-            if waits && !self.has_conn(index) {
-                next = next.min(broker.retry_at);
+            if broker.failures == 0 || broker.resolution == Resolution::Asked {
+                continue;
+            }
+            for role in [Role::Main, Role::Fetch].into_iter().take(ROLES) {
+                if broker.demands(role) && !self.has_conn(index, role) {
+                    next = next.min(broker.retry_at);
+                }
             }
         }
         next
     }
 
-    fn has_conn(&self, broker: u32) -> bool {
-        self.conns.iter().any(|c| c.broker == broker && c.state != State::Free)
+    fn has_conn(&self, broker: u32, role: Role) -> bool {
+        self.conns.iter().any(|c| c.broker == broker && c.role == role && c.state != State::Free)
+    }
+
+    /// Whether nothing needs this connection.
+    fn is_idle(&self, conn: &super::Connection<'_>) -> bool {
+        let quiet = conn.state == State::Ready && conn.in_flight.is_empty() && !conn.writing;
+        quiet && !self.brokers[conn.broker].demands(conn.role)
     }
 
     pub(crate) fn poll_action(&mut self, now: Instant) -> Option<Action> {
@@ -172,9 +205,7 @@ impl<'m> Net<'m> {
                 if !broker.demands(role) || broker.retry_at > now || broker.resolution == Resolution::Asked {
                     continue;
                 }
-                let open =
-                    self.conns.position(|c| c.broker == index && c.role == role && c.state != State::Free);
-                if open != NIL {
+                if self.has_conn(index, role) {
                     continue;
                 }
                 if let Some(action) = self.open(now, index, role) {
@@ -213,13 +244,7 @@ impl<'m> Net<'m> {
         if self.conns.room() > 0 {
             return self.conns.push(super::Connection { broker: NIL, ..Default::default() }).ok();
         }
-        let brokers = &self.brokers;
-        let idle = self.conns.position(|c| {
-            c.state == State::Ready
-                && c.in_flight.is_empty()
-                && !c.writing
-                && !brokers[c.broker].demands(c.role)
-        });
+        let idle = self.conns.position(|c| self.is_idle(c));
         if idle != NIL {
             self.conns[idle].state = State::Closing;
         }

@@ -31,6 +31,9 @@ pub(crate) struct Partition {
     /// A stamped batch ended without an acknowledgement, so the broker waits for a sequence that will not come: when
     /// `stamped` is zero the sequence starts again under the next epoch.
     pub(crate) unresolved: bool,
+    /// The broker has acknowledged a batch of this epoch. Before that it accepts any sequence (KIP-360), so a second
+    /// batch under way could overtake the first.
+    pub(crate) established: bool,
     pub(crate) producer_id: i64,
     pub(crate) epoch: i16,
     pub(crate) next_sequence: i32,
@@ -49,6 +52,7 @@ impl Default for Partition {
             open: NIL,
             stamped: 0,
             unresolved: false,
+            established: false,
             producer_id: -1,
             epoch: -1,
             next_sequence: 0,

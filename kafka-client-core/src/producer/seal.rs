@@ -115,7 +115,7 @@ impl<'m> Producer<'m> {
         self.identity.is_known()
             && !queue.unresolved
             && queue.stamped < self.net.config.max_in_flight
-            && (current || queue.stamped == 0)
+            && (queue.stamped == 0 || (current && queue.established))
     }
 
     fn seal_of(&mut self, partition: u32) -> Option<Seal<'m>> {
@@ -136,6 +136,7 @@ impl<'m> Producer<'m> {
             if queue.producer_id != self.identity.id || queue.epoch != self.identity.epoch {
                 (queue.producer_id, queue.epoch) = (self.identity.id, self.identity.epoch);
                 queue.next_sequence = 0;
+                queue.established = false;
             }
             batch.stamp = Stamp {
                 producer_id: queue.producer_id,

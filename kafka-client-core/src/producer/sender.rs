@@ -209,7 +209,9 @@ impl<'m> Producer<'m> {
         if let Some(transmit) = transmit {
             self.handle_written(now, transmit);
         }
-        self.net.handle_closed(now, conn, why, rx);
+        if self.net.handle_closed(now, conn, why, rx) {
+            self.net.want_metadata();
+        }
         while let Some(request) = self.net.take_unanswered(now, conn) {
             match request.api {
                 Api::Produce => self.chain_lost(now, &request),
@@ -217,7 +219,6 @@ impl<'m> Producer<'m> {
                 _ => {}
             }
         }
-        self.net.want_metadata();
         self.net.forget(conn);
     }
 
@@ -289,7 +290,9 @@ impl<'m> Producer<'m> {
         let acked = matches!(outcome, Outcome::Acked { .. });
         self.acc.pool.batches[slot].outcome = Some(outcome);
         self.acc.push_resolved(slot);
-        if stamped && !acked && self.config.idempotence {
+        if stamped && acked {
+            self.acc.partitions[partition].established = true;
+        } else if stamped && self.config.idempotence {
             self.acc.partitions[partition].unresolved = true;
             self.unstamp(partition);
         }
