@@ -1,1 +1,19 @@
-//! A simulated cluster with faults and virtual time.
+//! The client and the broker in one process, on a clock that is an argument: what one seed decides.
+//!
+//! If you are about to make your first change, read `world.rs`: it has the loop. `pump.rs` is what an adapter does,
+//! `pipe.rs` and `link.rs` are the network, `scenario.rs` is the vocabulary of the named scenarios in `tests/`,
+//! `history.rs` is what an application can know, and `checker.rs` judges it.
+#![forbid(unsafe_code)]
+
+pub mod client;
+pub mod history;
+pub mod link;
+pub mod pipe;
+pub mod producer_app;
+mod pump;
+pub mod record;
+pub mod rng;
+pub mod scenario;
+pub mod trace;
+pub mod wire_watch;
+pub mod world;

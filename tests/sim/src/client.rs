@@ -1,0 +1,64 @@
+//! A client in the world: its machine, and what its adapter and its application keep.
+
+use kafka_client_core::machine::Machine;
+use kafka_client_core::net::ConnId;
+use kafka_client_core::time::Instant;
+
+use crate::history::History;
+use crate::producer_app::ProducerApp;
+
+/// A client.
+pub struct Client<'m> {
+    /// The application and its machine.
+    pub app: App<'m>,
+    /// Link of each connection, by its index.
+    links: Vec<Option<(ConnId, u32)>>,
+    pub(crate) wake: u64,
+    pub(crate) hot: u32,
+}
+
+/// What a client is.
+pub enum App<'m> {
+    /// Writes records.
+    Producer(Box<ProducerApp<'m>>),
+}
+
+impl<'m> Client<'m> {
+    /// A client that was not driven yet.
+    pub fn new(app: App<'m>) -> Self {
+        Client { app, links: Vec::new(), wake: u64::MAX, hot: 0 }
+    }
+
+    /// What an adapter drives.
+    pub fn machine(&mut self) -> &mut (dyn Machine<'m> + 'm) {
+        match &mut self.app {
+            App::Producer(app) => &mut app.producer,
+        }
+    }
+
+    /// What only this kind of client has to do; true if something was done.
+    pub(crate) fn work(&mut self, now: Instant, history: &mut History) -> bool {
+        match &mut self.app {
+            App::Producer(app) => app.work(now, history),
+        }
+    }
+
+    /// The application acts; when it wants to act next.
+    pub(crate) fn act(&mut self, now: u64, history: &mut History) -> Option<u64> {
+        match &mut self.app {
+            App::Producer(app) => app.act(now, history),
+        }
+    }
+
+    pub(crate) fn bind(&mut self, conn: ConnId, link: u32) {
+        let index = conn.index();
+        if self.links.len() <= index {
+            self.links.resize(index + 1, None);
+        }
+        self.links[index] = Some((conn, link));
+    }
+
+    pub(crate) fn link_of(&self, conn: ConnId) -> Option<u32> {
+        self.links.get(conn.index()).copied().flatten().filter(|(c, _)| *c == conn).map(|(_, link)| link)
+    }
+}

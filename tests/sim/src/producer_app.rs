@@ -1,0 +1,193 @@
+//! An application that writes records, and notes what it was told about each.
+
+use std::collections::BTreeMap;
+
+use kafka_client_core::metadata::TopicId;
+use kafka_client_core::producer::{AppendError, Appended, Delivery, Outcome, Producer};
+use kafka_client_core::time::Instant;
+use kafka_proto::record::NewRecord;
+
+use crate::history::{History, What};
+use crate::record::{digest, value};
+use crate::rng::Rng;
+
+/// What became of a record, as the producer said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// When.
+    pub at: u64,
+    /// The batch's outcome.
+    pub outcome: Outcome,
+    /// The record's own offset, if it is known.
+    pub offset: Option<i64>,
+}
+
+/// How an application writes when it is left to itself.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Chance of its own.
+    pub rng: Rng,
+    /// Microseconds between bursts, on average.
+    pub pause_us: u64,
+    /// Records in a burst, at most.
+    pub burst: u64,
+    /// Bytes of filling, at most.
+    pub filling: u64,
+    /// It stops after this time.
+    pub until: u64,
+}
+
+/// A producer and its application.
+pub struct ProducerApp<'m> {
+    /// The machine.
+    pub producer: Producer<'m>,
+    /// Its number in the history.
+    pub who: u16,
+    /// Topics, with their numbers in the history.
+    pub topics: Vec<(TopicId, u16)>,
+    /// What it was told, by record id.
+    pub told: BTreeMap<u64, Told>,
+    /// When each record was accepted.
+    pub accepted: BTreeMap<u64, u64>,
+    /// Records the producer said it is full for.
+    pub full: u64,
+    /// Keep deliveries instead of releasing them.
+    pub hold_deliveries: bool,
+    /// Deliveries held.
+    pub held: Vec<Delivery>,
+    /// What it does by itself.
+    pub plan: Option<Plan>,
+    /// Something it must never be told, and was.
+    pub wrong: Vec<String>,
+    batches: Vec<Vec<u64>>,
+    next_id: u64,
+}
+
+impl<'m> ProducerApp<'m> {
+    /// An application; ids of its records begin at `first_id`.
+    pub fn new(producer: Producer<'m>, who: u16, first_id: u64) -> Self {
+        ProducerApp {
+            producer,
+            who,
+            topics: Vec::new(),
+            told: BTreeMap::new(),
+            accepted: BTreeMap::new(),
+            full: 0,
+            hold_deliveries: false,
+            held: Vec::new(),
+            plan: None,
+            wrong: Vec::new(),
+            batches: Vec::new(),
+            next_id: first_id,
+        }
+    }
+
+    /// The id of the next record.
+    pub fn next_id(&self) -> u64 {
+        self.next_id
+    }
+
+    /// Appends a record to the `topic`-th topic.
+    ///
+    /// # Errors
+    /// As the producer says.
+    pub fn send(
+        &mut self,
+        now: Instant,
+        history: &mut History,
+        topic: usize,
+        partition: Option<u32>,
+        filling: usize,
+    ) -> Result<Appended, AppendError> {
+        let (handle, number) = self.topics[topic];
+        let id = self.next_id;
+        let body = value(id, number, filling);
+        let key = id.to_be_bytes();
+        // Some have a key, some do not.
+        let key = id.is_multiple_of(3).then_some(&key[..]);
+        let record = NewRecord { key, value: Some(&body), headers: &[], timestamp: id as i64 };
+        let appended = self.producer.append(now, handle, partition, &record)?;
+        self.next_id += 1;
+        let slot = appended.ticket.batch.slot();
+        if self.batches.len() <= slot {
+            self.batches.resize(slot + 1, Vec::new());
+        }
+        if self.batches[slot].len() != appended.ticket.index as usize {
+            let found = self.batches[slot].len();
+            self.wrong
+                .push(format!("record {id} has ticket {:?} after {found} of its batch", appended.ticket));
+        }
+        self.batches[slot].push(id);
+        self.accepted.insert(id, now.0);
+        let place = (number, appended.partition as i32);
+        let digest = digest(key, Some(&body));
+        history.push(now.0, self.who, What::Send { place, id, digest, op: id });
+        Ok(appended)
+    }
+
+    /// Seals and takes deliveries, as an adapter does.
+    pub(crate) fn work(&mut self, now: Instant, history: &mut History) -> bool {
+        let mut progress = false;
+        while let Some(mut seal) = self.producer.poll_seal(now) {
+            seal.run();
+            self.producer.handle_sealed(now, seal);
+            progress = true;
+        }
+        while let Some(delivery) = self.producer.poll_delivery() {
+            self.delivered(now, history, &delivery);
+            match self.hold_deliveries {
+                true => self.held.push(delivery),
+                false => self.producer.release(&delivery),
+            }
+            progress = true;
+        }
+        progress
+    }
+
+    fn delivered(&mut self, now: Instant, history: &mut History, delivery: &Delivery) {
+        let ids = self.batches.get_mut(delivery.batch.slot()).map(std::mem::take).unwrap_or_default();
+        if ids.len() != delivery.count as usize {
+            self.wrong.push(format!("{delivery:?} for a batch of {} records", ids.len()));
+        }
+        for (index, id) in ids.into_iter().enumerate() {
+            let (offset, what) = match delivery.outcome {
+                Outcome::Acked { base_offset, .. } => {
+                    let offset = base_offset.map(|base| base + index as i64);
+                    (offset, What::Acked { id, offset })
+                }
+                Outcome::NotWritten(error) => (None, What::NotWritten { id, why: format!("{error:?}") }),
+                Outcome::Indeterminate(error) => {
+                    (None, What::Indeterminate { id, why: format!("{error:?}") })
+                }
+            };
+            history.push(now.0, self.who, what);
+            self.told.insert(id, Told { at: now.0, outcome: delivery.outcome, offset });
+        }
+    }
+
+    /// Acts by plan; returns when it acts next.
+    pub(crate) fn act(&mut self, now: u64, history: &mut History) -> Option<u64> {
+        let mut plan = self.plan.take().filter(|plan| now < plan.until)?;
+        for _ in 0..plan.rng.between(1, plan.burst) {
+            let topic = plan.rng.below(self.topics.len() as u64) as usize;
+            let partitions = self.producer.partitions(self.topics[topic].0);
+            let chosen = plan.rng.percent(60) && partitions > 0;
+            let partition = chosen.then(|| plan.rng.below(u64::from(partitions)) as u32);
+            let filling = plan.rng.below(plan.filling + 1) as usize;
+            match self.send(Instant(now), history, topic, partition, filling) {
+                Ok(_) => {}
+                Err(AppendError::Full) => {
+                    self.full += 1;
+                    break;
+                }
+                Err(_) => break,
+            }
+        }
+        if plan.rng.percent(5) {
+            self.producer.flush(Instant(now));
+        }
+        let next = now + plan.rng.around(plan.pause_us);
+        self.plan = Some(plan);
+        Some(next)
+    }
+}
