@@ -18,11 +18,17 @@ const HELP: &str = "cargo xtask CHORE
   test [--only STAGE] [--list] [--long] [--all-brokers]   all that has to pass; installs what is missing
   ci                                                      the same with the long variants, in 70 minutes
   tidy                                                    STYLE.md, as far as a program can judge
-  proof                                                   no allocator and no panic in the linked codec
+  proof [--size]                                          no allocator and no panic in the linked codec
   fuzz [--seconds N] [--list] [TARGET]                    fuzz targets, each for N seconds
   miri [ARGS]                                             the codec's tests under Miri
   firmware BIN [--count N] [--dhcp]                       a firmware program in QEMU against a server started here
   size [--symbols] [BIN]                                  flash, RAM and stack of the firmware, beside its peers";
+
+/// Without arguments what messages weigh, too.
+fn size(args: &[String]) -> shell::Result {
+    firmware::size(args)?;
+    if args.is_empty() { proof::proof(&["--size".to_owned()]) } else { Ok(()) }
+}
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -35,7 +41,7 @@ fn main() -> ExitCode {
         "fuzz" => fuzz::fuzz(rest),
         "miri" => miri::miri(rest),
         "firmware" => firmware::firmware(rest),
-        "size" => firmware::size(rest),
+        "size" => size(rest),
         "help" | "--help" | "-h" => {
             println!("{HELP}");
             Ok(())

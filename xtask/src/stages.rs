@@ -27,7 +27,7 @@ pub const STAGES: &[Stage] = &[
     Stage {
         name: "lint",
         what: "clippy without a warning, in each set of features",
-        needs: &[Tool::Components],
+        needs: &[Tool::Components, Tool::Targets],
         run: source::lint,
     },
     Stage {

@@ -12,6 +12,8 @@ macro_rules! client {
                 encode_request(out, (version, 1, Some("proof")), request, gaps).map_or(0, |frame| frame.frame_len)
             }
 
+            // Some responses borrow nothing.
+            #[allow(clippy::needless_lifetimes)]
             // The message is handed out whole, so none of its fields can be left unread.
             #[unsafe(no_mangle)]
             pub fn $decode<'a>(version: i16, body: &'a [u8], out: &mut Option<client!(@ $response $(<$r>)?)>) -> bool {

@@ -23,5 +23,5 @@ pub fn firmware(_: &Options) -> Result {
 }
 
 pub fn size(_: &Options) -> Result {
-    firmware::size(&[])
+    crate::size(&[])
 }

@@ -8,6 +8,9 @@ use crate::tidy;
 /// Workspaces of their own, which the commands at the top do not reach.
 const OTHER_WORKSPACES: [&str; 3] = ["examples/firmware", "tests/fuzz", "tests/proof"];
 
+/// Those of them that are built for a device, with stable Rust.
+const DEVICE_WORKSPACES: [&str; 2] = ["examples/firmware", "tests/proof"];
+
 pub fn tidy(_: &Options) -> Result {
     tidy::tidy(&[])
 }
@@ -28,6 +31,9 @@ pub fn lint(_: &Options) -> Result {
             cargo("clippy --quiet -p").args([name]).args(set.args()).args(["--", "-D", "warnings"]).run()?;
         }
         cargo("clippy --quiet --all-features -p").args([name, "--", "-D", "warnings"]).run()?;
+    }
+    for dir in DEVICE_WORKSPACES {
+        cargo("clippy --quiet --release --target thumbv7m-none-eabi -- -D warnings").dir(dir).run()?;
     }
     Ok(())
 }

@@ -16,10 +16,14 @@
 //! says so in an error.
 
 mod entry;
+mod ledger;
 mod marker;
 mod read;
+mod sample;
 mod write;
 
 pub use entry::{Entry, assert_same, difference};
+pub use ledger::{Ledger, Told};
 pub use read::{Isolation, console_read, kcat_read};
+pub use sample::{mixed, plain};
 pub use write::{console_write, kcat_write};
