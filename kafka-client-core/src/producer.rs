@@ -159,6 +159,11 @@ impl<'m> Producer<'m> {
         oldest == NIL || self.acc.pool.batches[oldest].serial > self.flushed_to
     }
 
+    /// Whether a delivery waits to be taken.
+    pub fn has_resolved(&self) -> bool {
+        self.acc.has_resolved()
+    }
+
     /// Whether the pool has a free slot.
     pub fn has_room(&self) -> bool {
         self.acc.pool.has_room()

@@ -192,6 +192,11 @@ impl<'m> Accumulator<'m> {
         self.resolved.tail = slot;
     }
 
+    /// Whether a resolved batch waits to be taken.
+    pub(crate) fn has_resolved(&self) -> bool {
+        !self.resolved.is_empty()
+    }
+
     /// Takes the oldest of the resolved batches, or [`NIL`].
     pub(crate) fn pop_resolved(&mut self) -> u32 {
         let slot = self.resolved.head;
