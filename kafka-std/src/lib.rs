@@ -1,1 +1,72 @@
 //! The Kafka client for servers and desktops.
+//!
+//! One I/O thread per client, whatever the number of brokers; handles that are `Send + Sync` and can be used blocking
+//! and with `.await` on any executor; no runtime of its own. All protocol decisions are made by `kafka-client-core`,
+//! which the thread drives.
+//!
+//! ```
+//! use std::time::Duration;
+//! use kafka_std::{Producer, Record};
+//!
+//! # fn main() -> Result<(), kafka_std::Error> {
+//! # let server = kafka_broker::Server::start(kafka_broker::Config::default()).unwrap();
+//! # let bootstrap = server.bootstrap();
+//! let producer = Producer::builder().bootstrap_servers(&bootstrap).set("linger.ms", "1")?.build()?;
+//!
+//! // Wait for the acknowledgement, or `.await` it in a task.
+//! let record = Record::to("readings").key("sensor-7").value(r#"{"celsius":21.5}"#);
+//! let written = producer.send(record)?.wait()?;
+//! println!("{written}"); // readings-0@0
+//!
+//! // Or send many, and look at the results afterwards.
+//! let topic = producer.topic("readings")?;
+//! let deliveries: Vec<_> =
+//!     (0..100u32).map(|i| producer.send(Record::to(&topic).value(&i.to_be_bytes()))).collect::<Result<_, _>>()?;
+//! for delivery in deliveries {
+//!     delivery.wait()?;
+//! }
+//! producer.close(Duration::from_secs(5));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! * [`Producer`] sends [`Record`]s; [`ProducerBuilder`](producer::ProducerBuilder) takes Java's dotted names
+//!   (`linger.ms`) and typed settings alike.
+//! * Errors say what happened, where, and what to do: [`SendError`] for a record that was not accepted,
+//!   [`DeliveryError`] for one that was and has failed, [`ConfigError`] for settings; all become [`Error`] with `?`.
+//!
+//! # Shape
+//!
+//! `send` takes one short lock, encodes the record into its batch and returns. The I/O thread (`io.rs`) takes full and
+//! due batches out of the core, checksums, compresses and writes them without the lock, and tells each batch's
+//! listeners its outcome, also without it. There is one small state per batch, not per record.
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+mod clock;
+pub mod config;
+pub mod error;
+mod io;
+pub mod producer;
+mod sync;
+
+pub use error::{ConfigError, Error, SendError, Trouble, Unavailable};
+pub use kafka_client_core::config::Acks;
+pub use kafka_proto::ErrorCode;
+pub use kafka_proto::record::{Codec, Header};
+pub use producer::{
+    Delivery, DeliveryError, DeliveryResult, Producer, ProducerBuilder, Record, RecordMetadata, Topic,
+};
+
+/// A client id as the core wants it, for the life of the program. Each is kept once.
+fn intern(text: &str) -> &'static str {
+    static KNOWN: std::sync::Mutex<std::collections::BTreeSet<&'static str>> =
+        std::sync::Mutex::new(std::collections::BTreeSet::new());
+    let mut known = sync::lock(&KNOWN);
+    if let Some(same) = known.get(text) {
+        return same;
+    }
+    let leaked: &'static str = Box::leak(text.to_owned().into_boxed_str());
+    known.insert(leaked);
+    leaked
+}

@@ -1,0 +1,139 @@
+//! Settings by their dotted names, as in the properties of Java's clients and of librdkafka.
+//!
+//! One table per kind of client has a row per setting: its name, other names for the same thing, and how its value is
+//! read. A name that stands in no table is an error that says which one is meant; a setting that this client does not
+//! have yet is an error too, because ignoring it would change what the program does.
+
+mod parse;
+mod table;
+
+pub(crate) use parse::bootstrap;
+pub use parse::properties;
+pub(crate) use table::{COMMON, PRODUCER};
+
+use kafka_client_core::config::ClientConfig;
+
+use crate::clock::seed;
+use crate::error::ConfigError;
+use crate::io::SocketOptions;
+
+/// What all kinds of clients have in common.
+pub(crate) struct Common {
+    pub(crate) bootstrap: Vec<(String, u16)>,
+    pub(crate) client: ClientConfig<'static>,
+    pub(crate) client_id: String,
+    pub(crate) sockets: SocketOptions,
+}
+
+impl Default for Common {
+    fn default() -> Self {
+        Common {
+            bootstrap: Vec::new(),
+            client: ClientConfig { seed: seed(), ..ClientConfig::DEFAULT },
+            client_id: String::new(),
+            sockets: SocketOptions::default(),
+        }
+    }
+}
+
+/// How the value of a setting is used.
+pub(crate) enum Use<S> {
+    /// It is read into the settings; the error says what is allowed.
+    Set(fn(&mut S, &str) -> Result<(), String>),
+    /// It is known and cannot be had. The value given here changes nothing, and is accepted.
+    Refuse(&'static str, &'static str),
+}
+
+/// A setting: its name, other names for it, and what its value does.
+pub(crate) type Row<S> = (&'static str, &'static [&'static str], Use<S>);
+
+/// Looks a setting up in a table and applies it; `None` when the table does not have it.
+pub(crate) fn apply<S>(
+    table: &'static [Row<S>],
+    settings: &mut S,
+    key: &str,
+    value: &str,
+) -> Option<Result<(), ConfigError>> {
+    let (name, _, used) = table.iter().find(|(name, also, _)| *name == key || also.contains(&key))?;
+    Some(match used {
+        Use::Set(set) => set(settings, value.trim()).map_err(|allowed| ConfigError::BadValue {
+            key: key.to_owned(),
+            value: value.to_owned(),
+            allowed,
+        }),
+        Use::Refuse(default, _) if value.trim().eq_ignore_ascii_case(default) => Ok(()),
+        Use::Refuse(_, why) => Err(ConfigError::NotSupported { key: name, why }),
+    })
+}
+
+/// The names in a table.
+pub(crate) fn names<S>(table: &'static [Row<S>]) -> impl Iterator<Item = &'static str> {
+    table.iter().flat_map(|(name, also, _)| std::iter::once(*name).chain(also.iter().copied()))
+}
+
+/// The error for a name that no table has.
+pub(crate) fn unknown(key: &str, known: impl Iterator<Item = &'static str>) -> ConfigError {
+    let wanted = key.trim().to_ascii_lowercase().replace(['_', '-', ' '], ".");
+    let distances = known.map(|name| (distance(&wanted, name), name));
+    // Farther away than a third of its letters, a name is another name.
+    let nearest = distances.min().filter(|(distance, _)| *distance <= wanted.len().max(6) / 3);
+    ConfigError::UnknownKey { key: key.to_owned(), nearest: nearest.map(|(_, name)| name) }
+}
+
+/// How many letters have to be inserted, removed or replaced to make `a` of `b`.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut diagonal = i;
+        let mut left = i + 1;
+        for (to, above) in b.iter().zip(row.iter_mut().skip(1)) {
+            let replaced = diagonal + usize::from(from != *to);
+            diagonal = *above;
+            left = replaced.min(left + 1).min(diagonal + 1);
+            *above = left;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances_are_levenshteins() {
+        for (a, b, d) in
+            [("", "", 0), ("a", "", 1), ("", "abc", 3), ("kitten", "sitting", 3), ("acks", "ack", 1)]
+        {
+            assert_eq!(distance(a, b), d, "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_names_the_one_that_is_meant() {
+        for (wrong, meant) in [
+            ("linger.msec", Some("linger.ms")),
+            ("bootstrap.server", Some("bootstrap.servers")),
+            ("batch_size", Some("batch.size")),
+            ("enable.idempotency", Some("enable.idempotence")),
+            ("wholly.different.thing", None),
+        ] {
+            let known = names(COMMON).chain(names(PRODUCER));
+            let ConfigError::UnknownKey { nearest, .. } = unknown(wrong, known) else { panic!() };
+            assert_eq!(nearest, meant, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn no_name_stands_twice() {
+        let mut all: Vec<_> = names(COMMON).chain(names(PRODUCER)).collect();
+        let before = all.len();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), before);
+    }
+}

@@ -1,0 +1,180 @@
+//! The tables: a row per setting. Names and meanings are Java's; the names in brackets are librdkafka's for the same.
+
+use kafka_client_core::config::Acks;
+
+use super::Use::{Refuse, Set};
+use super::parse::{boolean, bootstrap, codec, millis, socket_buffer, whole};
+use super::{Common, Row};
+use crate::producer::ProducerSettings;
+
+const INT_MAX: i64 = i32::MAX as i64;
+
+/// Settings of every client.
+pub(crate) const COMMON: &[Row<Common>] = &[
+    ("bootstrap.servers", &["metadata.broker.list"], Set(|c, v| bootstrap(v).map(|b| c.bootstrap = b))),
+    ("client.id", &[], Set(|c, v| whole_text(v).map(|id| c.client_id = id))),
+    (
+        "request.timeout.ms",
+        &["socket.timeout.ms"],
+        Set(|c, v| millis(v, 1).map(|d| c.client.request_timeout = d)),
+    ),
+    ("retry.backoff.ms", &[], Set(|c, v| millis(v, 0).map(|d| c.client.retry_backoff = d))),
+    ("retry.backoff.max.ms", &[], Set(|c, v| millis(v, 0).map(|d| c.client.retry_backoff_max = d))),
+    ("reconnect.backoff.ms", &[], Set(|c, v| millis(v, 0).map(|d| c.client.reconnect_backoff = d))),
+    ("reconnect.backoff.max.ms", &[], Set(|c, v| millis(v, 0).map(|d| c.client.reconnect_backoff_max = d))),
+    (
+        "socket.connection.setup.timeout.ms",
+        &[],
+        Set(|c, v| millis(v, 1).map(|d| c.client.connection_setup_timeout = d)),
+    ),
+    ("connections.max.idle.ms", &[], Set(|c, v| millis(v, 1).map(|d| c.client.connections_max_idle = d))),
+    (
+        "metadata.max.age.ms",
+        &["topic.metadata.refresh.interval.ms"],
+        Set(|c, v| millis(v, 1).map(|d| c.client.metadata_max_age = d)),
+    ),
+    (
+        "send.buffer.bytes",
+        &["socket.send.buffer.bytes"],
+        Set(|c, v| socket_buffer(v).map(|n| c.sockets.send_buffer = n)),
+    ),
+    (
+        "receive.buffer.bytes",
+        &["socket.receive.buffer.bytes"],
+        Set(|c, v| socket_buffer(v).map(|n| c.sockets.receive_buffer = n)),
+    ),
+    ("allow.auto.create.topics", &[], Set(|c, v| boolean(v).map(|b| c.client.allow_auto_create_topics = b))),
+    ("security.protocol", &[], Refuse("PLAINTEXT", "TLS and SASL are to come; only PLAINTEXT can be used")),
+    ("sasl.mechanism", &["sasl.mechanisms"], Refuse("", "SASL is to come")),
+    ("sasl.jaas.config", &[], Refuse("", "SASL is to come")),
+    ("sasl.username", &[], Refuse("", "SASL is to come")),
+    ("sasl.password", &[], Refuse("", "SASL is to come")),
+    ("ssl.ca.location", &["ssl.truststore.location"], Refuse("", "TLS is to come")),
+    ("ssl.certificate.location", &["ssl.keystore.location"], Refuse("", "TLS is to come")),
+    ("ssl.key.location", &[], Refuse("", "TLS is to come")),
+    ("ssl.endpoint.identification.algorithm", &[], Refuse("https", "TLS is to come")),
+    ("interceptor.classes", &[], Refuse("", "Java classes cannot be loaded")),
+    ("metric.reporters", &[], Refuse("", "Java classes cannot be loaded")),
+    ("client.dns.lookup", &[], Refuse("use_all_dns_ips", "every address of a name is always tried")),
+    (
+        "metadata.recovery.strategy",
+        &[],
+        Refuse("rebootstrap", "the bootstrap servers are always tried again"),
+    ),
+    ("enable.metrics.push", &[], Refuse("false", "pushing metrics (KIP-714) is to come")),
+    ("socket.nagle.disable", &[], Refuse("true", "frames are always sent at once")),
+    ("tcp.nodelay", &[], Refuse("true", "frames are always sent at once")),
+];
+
+/// Settings of a producer.
+pub(crate) const PRODUCER: &[Row<ProducerSettings>] = &[
+    ("acks", &["request.required.acks"], Set(|p, v| acks(v).map(|a| p.core.acks = a))),
+    ("enable.idempotence", &[], Set(|p, v| boolean(v).map(|b| p.idempotence = Some(b)))),
+    (
+        "max.in.flight.requests.per.connection",
+        &["max.in.flight"],
+        Set(|p, v| whole(v, 1..=8).map(|n| p.max_in_flight = Some(n))),
+    ),
+    (
+        "batch.size",
+        &[],
+        Set(|p, v| whole(v, 0..=INT_MAX).map(|n: u32| p.core.batch_size = n.max(BATCH_SIZE_MIN))),
+    ),
+    ("linger.ms", &["queue.buffering.max.ms"], Set(|p, v| millis(v, 0).map(|d| p.core.linger = d))),
+    ("buffer.memory", &[], Set(|p, v| whole(v, 0..=i64::MAX).map(|n| p.core.buffer_memory = n))),
+    (
+        "queue.buffering.max.kbytes",
+        &[],
+        Set(|p, v| whole(v, 1..=INT_MAX).map(|n: u64| p.core.buffer_memory = n << 10)),
+    ),
+    (
+        "max.block.ms",
+        &[],
+        Set(|p, v| millis(v, 0).map(|d| p.max_block = std::time::Duration::from_micros(d.0))),
+    ),
+    (
+        "max.request.size",
+        &["message.max.bytes"],
+        Set(|p, v| whole(v, 0..=INT_MAX).map(|n| p.core.max_request_size = n)),
+    ),
+    ("compression.type", &["compression.codec"], Set(|p, v| codec(v).map(|c| p.core.codec = c))),
+    ("compression.gzip.level", &[], Set(|p, v| level(p, v, -1, 9))),
+    ("compression.lz4.level", &[], Set(|p, v| level(p, v, 1, 17))),
+    ("compression.zstd.level", &[], Set(|p, v| level(p, v, -131_072, 22))),
+    ("retries", &["message.send.max.retries"], Set(|p, v| whole(v, 0..=INT_MAX).map(|n| p.core.retries = n))),
+    (
+        "delivery.timeout.ms",
+        &["message.timeout.ms"],
+        Set(|p, v| millis(v, 1).map(|d| p.core.delivery_timeout = d)),
+    ),
+    ("partitioner.class", &[], Refuse("", "choose the partition with Record::partition")),
+    (
+        "partitioner",
+        &[],
+        Refuse(
+            "murmur2_random",
+            "keys go where Java's client sends them; choose another partition with Record::partition",
+        ),
+    ),
+    ("partitioner.ignore.keys", &[], Refuse("false", "choose the partition with Record::partition")),
+    (
+        "partitioner.adaptive.partitioning.enable",
+        &[],
+        Refuse("false", "records without a key are spread evenly"),
+    ),
+    ("partitioner.availability.timeout.ms", &[], Refuse("0", "records without a key are spread evenly")),
+    (
+        "metadata.max.idle.ms",
+        &[],
+        Refuse("300000", "metadata of a topic is kept as long as the producer lives"),
+    ),
+    ("transactional.id", &[], Refuse("", "transactions are to come")),
+    ("transaction.timeout.ms", &[], Refuse("60000", "transactions are to come")),
+    (
+        "key.serializer",
+        &[],
+        Refuse(
+            "org.apache.kafka.common.serialization.ByteArraySerializer",
+            "records are bytes: serialize before sending",
+        ),
+    ),
+    (
+        "value.serializer",
+        &[],
+        Refuse(
+            "org.apache.kafka.common.serialization.ByteArraySerializer",
+            "records are bytes: serialize before sending",
+        ),
+    ),
+    (
+        "queue.buffering.max.messages",
+        &[],
+        Refuse("0", "records are limited by their bytes: use buffer.memory"),
+    ),
+    ("batch.num.messages", &[], Refuse("", "batches are limited by their bytes: use batch.size")),
+    (
+        "enable.gapless.guarantee",
+        &[],
+        Refuse("false", "a record that fails does not hold up those behind it"),
+    ),
+];
+
+/// The smallest batch the core works with. Java takes `batch.size=0` to mean "no batching", which this is too.
+const BATCH_SIZE_MIN: u32 = 128;
+
+fn whole_text(text: &str) -> Result<String, String> {
+    Ok(text.to_owned())
+}
+
+fn acks(text: &str) -> Result<Acks, String> {
+    match text {
+        "0" => Ok(Acks::None),
+        "1" => Ok(Acks::Leader),
+        "all" | "-1" => Ok(Acks::All),
+        _ => Err("one of 0, 1, all (or -1, which is all)".into()),
+    }
+}
+
+fn level(p: &mut ProducerSettings, text: &str, min: i64, max: i64) -> Result<(), String> {
+    whole(text, min..=max).map(|level| p.core.compression_level = Some(level))
+}

@@ -1,0 +1,329 @@
+//! The only thread that touches sockets: one per client, whatever the number of brokers.
+//!
+//! It holds the client's lock while it hands in what happened and asks what to do next, and never while it writes,
+//! reads, checksums, compresses or calls the application. [`Driver::turn`] is one round of that.
+
+mod resolve;
+mod socket;
+
+use std::io;
+use std::sync::Arc;
+
+use kafka_client_core::machine::Machine;
+use kafka_client_core::net::{Action, Closed, ConnId, HostId, RxBuf, Transmit};
+use kafka_client_core::time::Instant;
+use mio::event::Event;
+use mio::{Events, Interest, Poll, Token, Waker};
+
+use crate::clock::Clock;
+use crate::sync::Lock;
+use resolve::{Found, Resolver};
+use socket::Socket;
+pub(crate) use socket::SocketOptions;
+
+/// What the thread drives: a machine of the core, and what the application's side keeps beside it under one lock.
+pub(crate) trait Client: Send + 'static {
+    /// The machine.
+    type Machine: Machine<'static>;
+    /// What is to be done while nobody holds the lock.
+    type Work: Send;
+
+    /// The machine.
+    fn machine(&mut self) -> &mut Self::Machine;
+    /// Work that was run comes back.
+    fn hand_in(&mut self, now: Instant, work: &mut Self::Work);
+    /// Takes work to be run; true when there is some.
+    fn take_work(&mut self, now: Instant, work: &mut Self::Work) -> bool;
+    /// Runs the work that was taken.
+    fn run(work: &mut Self::Work);
+    /// The thread has nothing to do and goes to sleep until then, unless it is woken. Whom it has to wake itself
+    /// before goes into `work`, which is run once more. Returns when it must be back, `until` at the latest.
+    fn park(&mut self, until: Instant, work: &mut Self::Work) -> Instant;
+    /// The thread is awake, and will ask for work before it sleeps.
+    fn unpark(&mut self);
+    /// Whether the thread is to end.
+    fn is_closed(&self) -> bool;
+    /// The thread ends, whatever the reason: nothing will be sent any more.
+    fn end(&mut self, work: &mut Self::Work);
+}
+
+/// What the thread and the handles share.
+pub(crate) struct Shared<C> {
+    state: Lock<C>,
+    waker: Arc<Waker>,
+    pub(crate) clock: Clock,
+}
+
+impl<C> Shared<C> {
+    #[inline]
+    pub(crate) fn lock(&self) -> std::sync::MutexGuard<'_, C> {
+        self.state.lock()
+    }
+
+    /// Wakes the thread if it sleeps.
+    pub(crate) fn wake(&self) {
+        // It fails only when the thread is gone, and then nobody has to be woken.
+        let _ = self.waker.wake();
+    }
+}
+
+/// What happened since the lock was held last.
+enum News {
+    Connected(ConnId),
+    Closed(ConnId, Closed, Option<RxBuf<'static>>, Option<Transmit<'static>>),
+    Received(ConnId, RxBuf<'static>),
+    Written(Transmit<'static>),
+}
+
+/// What a turn found.
+enum Next {
+    /// There is more to do at once.
+    Again,
+    /// Nothing until then, unless something happens.
+    Sleep(Instant),
+    /// The client is closed.
+    End,
+}
+
+/// Everything that belongs to the thread.
+struct Driver<C: Client> {
+    shared: Arc<Shared<C>>,
+    poll: Poll,
+    sockets: Vec<Option<Socket>>,
+    options: SocketOptions,
+    resolver: Resolver,
+    found: Vec<Found>,
+    news: Vec<News>,
+    actions: Vec<Action>,
+    names: Vec<(HostId, String, u16)>,
+    work: C::Work,
+    /// When the core wants to be told the time.
+    timeout: Instant,
+}
+
+const WAKER: Token = Token(usize::MAX);
+/// Events taken from the operating system at a time.
+const EVENTS: usize = 256;
+/// Turns without asking the operating system for events, while there is work.
+const BUSY_TURNS: u32 = 16;
+
+/// Starts the thread of a client.
+///
+/// # Errors
+/// Those of the operating system: no thread, no event queue.
+pub(crate) fn start<C: Client>(
+    client: C,
+    work: C::Work,
+    clock: Clock,
+    options: SocketOptions,
+    name: &str,
+) -> io::Result<Arc<Shared<C>>> {
+    let poll = Poll::new()?;
+    let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
+    let resolver = Resolver::new(waker.clone());
+    let shared = Arc::new(Shared { state: Lock::new(client), waker, clock });
+    let mut driver = Driver {
+        shared: shared.clone(),
+        poll,
+        sockets: Vec::new(),
+        options,
+        resolver,
+        found: Vec::new(),
+        news: Vec::new(),
+        actions: Vec::new(),
+        names: Vec::new(),
+        work,
+        timeout: Instant(0),
+    };
+    // Detached: who drops a client does not wait for it. It ends when the client is closed.
+    std::thread::Builder::new().name(name.into()).spawn(move || driver.run())?;
+    Ok(shared)
+}
+
+impl<C: Client> Driver<C> {
+    fn run(&mut self) {
+        let mut events = Events::with_capacity(EVENTS);
+        let mut busy = 0;
+        loop {
+            let timeout = match self.turn() {
+                Next::End => return,
+                Next::Again if busy < BUSY_TURNS => {
+                    busy += 1;
+                    continue;
+                }
+                Next::Again => Some(std::time::Duration::ZERO),
+                Next::Sleep(until) => self.shared.clock.until(until),
+            };
+            busy = 0;
+            match self.poll.poll(&mut events, timeout) {
+                Ok(()) => events.iter().for_each(|event| self.note(event)),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return,
+            }
+            self.resolver.take(&mut self.found);
+        }
+    }
+
+    fn note(&mut self, event: &Event) {
+        let Some(Some(socket)) = self.sockets.get_mut(event.token().0) else { return };
+        socket.readable |= event.is_readable() || event.is_read_closed() || event.is_error();
+        socket.writable |= event.is_writable() || event.is_write_closed() || event.is_error();
+        socket.hung_up |= event.is_read_closed() || event.is_error();
+    }
+
+    /// Everything that can be done now, once: with the lock, then without it.
+    fn turn(&mut self) -> Next {
+        let mut again = self.turn_sockets();
+        let until = {
+            let shared = self.shared.clone();
+            let now = shared.clock.now();
+            let mut client = shared.lock();
+            client.unpark();
+            client.hand_in(now, &mut self.work);
+            again |= self.hand_in(now, client.machine());
+            again |= client.take_work(now, &mut self.work);
+            again |= self.take(now, client.machine());
+            if client.is_closed() {
+                return Next::End;
+            }
+            self.timeout = client.machine().poll_timeout();
+            if again { self.timeout } else { client.park(self.timeout, &mut self.work) }
+        };
+        C::run(&mut self.work);
+        self.act();
+        match again || !self.news.is_empty() {
+            true => Next::Again,
+            false => Next::Sleep(until),
+        }
+    }
+
+    /// Writes and reads what can be; true when there was something.
+    fn turn_sockets(&mut self) -> bool {
+        let mut turned = false;
+        for index in 0..self.sockets.len() {
+            let Some(Some(socket)) = self.sockets.get_mut(index) else { continue };
+            if !socket.is_ready() {
+                continue;
+            }
+            turned = true;
+            let conn = socket.conn;
+            match socket.turn() {
+                Ok(progress) => {
+                    if progress.connected {
+                        self.news.push(News::Connected(conn));
+                    }
+                    self.news.extend(progress.written.map(News::Written));
+                    self.news.extend(progress.received.map(|rx| News::Received(conn, rx)));
+                }
+                Err(trouble) => self.close(index, Closed::Because(trouble)),
+            }
+        }
+        turned
+    }
+
+    /// Tells the core what happened; true when something did.
+    fn hand_in(&mut self, now: Instant, machine: &mut C::Machine) -> bool {
+        let happened = !self.news.is_empty() || !self.found.is_empty();
+        for news in self.news.drain(..) {
+            match news {
+                News::Connected(conn) => machine.handle_connected(now, conn),
+                News::Closed(conn, why, rx, transmit) => machine.handle_closed(now, conn, why, rx, transmit),
+                News::Received(conn, rx) => machine.handle_received(now, conn, rx),
+                News::Written(transmit) => machine.handle_written(now, transmit),
+            }
+        }
+        for (host, addresses) in self.found.drain(..) {
+            machine.handle_resolved(now, host, &addresses);
+        }
+        if self.timeout <= now {
+            machine.handle_timeout(now);
+        }
+        happened
+    }
+
+    /// Asks the core what to do; true when there is something.
+    fn take(&mut self, now: Instant, machine: &mut C::Machine) -> bool {
+        let mut some = false;
+        while let Some(transmit) = machine.poll_transmit(now) {
+            some = true;
+            let conn = transmit.conn();
+            match self.sockets.get_mut(conn.index()) {
+                Some(Some(socket)) if socket.conn == conn => socket.transmit = Some(transmit),
+                // Of a connection that is gone already; its end was told with the frame that it had.
+                _ => machine.handle_written(now, transmit),
+            }
+        }
+        while let Some(action) = machine.poll_action(now) {
+            some = true;
+            if let Action::Resolve(id) = action {
+                let host = machine.host(id);
+                self.names.push((id, host.name.to_owned(), host.port));
+            } else {
+                self.actions.push(action);
+            }
+        }
+        while let Some((conn, rx)) = machine.poll_read() {
+            match self.sockets.get_mut(conn.index()) {
+                Some(Some(socket)) if socket.conn == conn => {
+                    socket.rx = Some(rx);
+                    some |= socket.readable;
+                }
+                _ => drop(rx),
+            }
+        }
+        some
+    }
+
+    fn act(&mut self) {
+        for (host, name, port) in self.names.drain(..) {
+            self.resolver.resolve(host, name, port);
+        }
+        self.resolver.take(&mut self.found);
+        for action in std::mem::take(&mut self.actions) {
+            match action {
+                Action::Connect(conn, address) => {
+                    let opened =
+                        Socket::open(conn, address, self.options).and_then(|socket| self.enter(socket));
+                    if let Err(error) = opened {
+                        let why = Closed::Because(socket::trouble(&error));
+                        self.news.push(News::Closed(conn, why, None, None));
+                    }
+                }
+                Action::Close(conn) => match self.sockets.get(conn.index()) {
+                    Some(Some(socket)) if socket.conn == conn => self.close(conn.index(), Closed::Asked),
+                    _ => {}
+                },
+                Action::Resolve(_) => {}
+            }
+        }
+    }
+
+    fn enter(&mut self, mut socket: Socket) -> io::Result<()> {
+        let index = socket.conn.index();
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        self.poll.registry().register(&mut socket.stream, Token(index), interest)?;
+        if self.sockets.len() <= index {
+            self.sockets.resize_with(index + 1, || None);
+        }
+        if let Some(place) = self.sockets.get_mut(index) {
+            *place = Some(socket);
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, index: usize, why: Closed) {
+        if let Some(mut socket) = self.sockets.get_mut(index).and_then(Option::take) {
+            let _ = self.poll.registry().deregister(&mut socket.stream);
+            self.news.push(News::Closed(socket.conn, why, socket.rx.take(), socket.transmit.take()));
+        }
+    }
+}
+
+impl<C: Client> Drop for Driver<C> {
+    /// Also when the thread panicked: nobody may wait for it any more.
+    fn drop(&mut self) {
+        let shared = self.shared.clone();
+        shared.lock().end(&mut self.work);
+        C::run(&mut self.work);
+    }
+}

@@ -1,0 +1,188 @@
+//! The producer's settings, typed and by name over the same table.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kafka_client_core::config::{Acks, ProducerConfig};
+use kafka_client_core::producer as core;
+use kafka_client_core::resources::ProducerMemory;
+use kafka_client_core::storage::Text;
+use kafka_proto::record::Codec;
+
+use super::delivery::DeliveryResult;
+use super::state::{Handler, Room, State, Work};
+use super::{Handle, Producer, host_port};
+use crate::clock::{Clock, seed};
+use crate::config::{COMMON, Common, PRODUCER, apply, bootstrap, names, properties, unknown};
+use crate::error::{ConfigError, Error};
+use crate::io::start;
+
+/// What only producers have.
+pub(crate) struct ProducerSettings {
+    pub(crate) core: ProducerConfig,
+    pub(crate) max_block: Duration,
+    /// `None` lets it follow from `acks` and the like, as in Java.
+    pub(crate) idempotence: Option<bool>,
+    pub(crate) max_in_flight: Option<u8>,
+}
+
+/// Configures a [`Producer`]. Defaults are the Java client's.
+///
+/// Each setting can be given by a typed method or by its dotted name, with [`set`](Self::set); the later one holds.
+#[must_use = "call build()"]
+pub struct ProducerBuilder {
+    common: Common,
+    settings: ProducerSettings,
+    handler: Option<Handler>,
+    wrong: Option<ConfigError>,
+}
+
+impl ProducerBuilder {
+    pub(super) fn new() -> Self {
+        ProducerBuilder {
+            common: Common::default(),
+            settings: ProducerSettings {
+                core: ProducerConfig::DEFAULT,
+                max_block: Duration::from_secs(60),
+                idempotence: None,
+                max_in_flight: None,
+            },
+            handler: None,
+            wrong: None,
+        }
+    }
+
+    /// Sets one setting by its name, e.g. `linger.ms`.
+    ///
+    /// # Errors
+    /// See [`ConfigError`]: an unknown name is one, and a setting that this client does not have yet.
+    pub fn set(mut self, key: &str, value: &str) -> Result<Self, ConfigError> {
+        let set = apply(COMMON, &mut self.common, key, value)
+            .or_else(|| apply(PRODUCER, &mut self.settings, key, value))
+            .unwrap_or_else(|| Err(unknown(key, names(COMMON).chain(names(PRODUCER)))));
+        set.map(|()| self)
+    }
+
+    /// Sets all settings in the text of a properties file.
+    ///
+    /// # Errors
+    /// See [`ConfigError`].
+    pub fn properties(self, text: &str) -> Result<Self, ConfigError> {
+        properties(text)?.iter().try_fold(self, |builder, (key, value)| builder.set(key, value))
+    }
+
+    /// `bootstrap.servers`: `host:port` of some brokers, separated by commas. A wrong one is an error of
+    /// [`build`](Self::build).
+    pub fn bootstrap_servers(mut self, servers: &str) -> Self {
+        match bootstrap(servers) {
+            Ok(hosts) => self.common.bootstrap = hosts,
+            Err(allowed) => {
+                let (key, value) = ("bootstrap.servers".to_owned(), servers.to_owned());
+                self.wrong = Some(ConfigError::BadValue { key, value, allowed });
+            }
+        }
+        self
+    }
+
+    /// `client.id`: shown in the brokers' logs and used for quotas.
+    pub fn client_id(mut self, id: &str) -> Self {
+        id.clone_into(&mut self.common.client_id);
+        self
+    }
+
+    /// `acks`. Anything but [`Acks::All`] switches idempotence off, unless that is asked for.
+    pub fn acks(mut self, acks: Acks) -> Self {
+        self.settings.core.acks = acks;
+        self
+    }
+
+    /// `enable.idempotence`.
+    pub fn idempotence(mut self, on: bool) -> Self {
+        self.settings.idempotence = Some(on);
+        self
+    }
+
+    /// `linger.ms`: how long a batch that is not full waits for more records.
+    pub fn linger(mut self, linger: Duration) -> Self {
+        self.settings.core.linger = micros(linger);
+        self
+    }
+
+    /// `batch.size` in bytes.
+    pub fn batch_size(mut self, bytes: u32) -> Self {
+        self.settings.core.batch_size = bytes;
+        self
+    }
+
+    /// `buffer.memory` in bytes: what records that are not acknowledged yet may take.
+    pub fn buffer_memory(mut self, bytes: u64) -> Self {
+        self.settings.core.buffer_memory = bytes;
+        self
+    }
+
+    /// `max.block.ms`: how long a call waits for room in `buffer.memory` and for a topic's partitions.
+    pub fn max_block(mut self, longest: Duration) -> Self {
+        self.settings.max_block = longest;
+        self
+    }
+
+    /// `max.request.size` in bytes, of one record and of one request.
+    pub fn max_request_size(mut self, bytes: u32) -> Self {
+        self.settings.core.max_request_size = bytes;
+        self
+    }
+
+    /// `compression.type`.
+    pub fn compression(mut self, codec: Codec) -> Self {
+        self.settings.core.codec = codec;
+        self
+    }
+
+    /// `request.timeout.ms`: how long to wait for a broker's answer.
+    pub fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.common.client.request_timeout = micros(timeout);
+        self
+    }
+
+    /// `delivery.timeout.ms`: every record is acknowledged or has failed within this time.
+    pub fn delivery_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.core.delivery_timeout = micros(timeout);
+        self
+    }
+
+    /// The one handler of the results of records sent with a token. It runs on the producer's I/O thread: be brief.
+    pub fn on_delivery(mut self, handler: impl Fn(u64, &DeliveryResult) + Send + Sync + 'static) -> Self {
+        self.handler = Some(Arc::new(handler));
+        self
+    }
+
+    /// Starts the producer. Does not wait for the cluster.
+    ///
+    /// # Errors
+    /// [`Error::Config`]; [`Error::Io`] when the operating system has no thread or event queue left.
+    pub fn build(self) -> Result<Producer, Error> {
+        if let Some(wrong) = self.wrong {
+            return Err(wrong.into());
+        }
+        let Common { bootstrap, mut client, client_id, sockets } = self.common;
+        let ProducerSettings { core: mut config, max_block, idempotence, max_in_flight } = self.settings;
+        client.client_id = crate::intern(&client_id);
+        client.max_in_flight = max_in_flight.unwrap_or(client.max_in_flight);
+        // Not asked for, it is on wherever the other settings allow it.
+        config.idempotence = idempotence
+            .unwrap_or(config.acks == Acks::All && config.retries > 0 && client.max_in_flight <= 5);
+        let names: Vec<String> = bootstrap.iter().map(|(host, port)| host_port(host, *port)).collect();
+        let hosts = bootstrap.into_iter().map(|(host, port)| (Text::Owned(host.into()), port));
+        let memory = ProducerMemory::owned(config.batch_size, config.codec != Codec::None);
+        let core = core::Producer::new(client, config, hosts, memory).map_err(ConfigError::from)?;
+        let room = Arc::new(Room::default());
+        let work = Work::new(self.handler, room.clone());
+        let shared = start(State::new(core, config.linger), work, Clock::new(), sockets, "kafka-producer")?;
+        let handle = Handle { shared, room, max_block, bootstrap: names, number: seed() };
+        Ok(Producer { handle: Arc::new(handle) })
+    }
+}
+
+fn micros(time: Duration) -> kafka_client_core::time::Duration {
+    kafka_client_core::time::Duration(u64::try_from(time.as_micros()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,317 @@
+//! What became of a record: one state per batch, shared by the handles of its records.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use kafka_client_core::producer::Outcome;
+pub use kafka_client_core::producer::SendError as Cause;
+use kafka_proto::ErrorCode;
+
+use crate::sync::{deadline_in, lock, wait_until};
+
+/// The state of a batch: unknown, and then its outcome for ever.
+#[derive(Debug)]
+pub(crate) struct BatchState {
+    topic: Arc<str>,
+    partition: u32,
+    outcome: OnceLock<Outcome>,
+    waiting: Mutex<Waiting>,
+    condition: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    /// A thread sleeps on the condition.
+    blocked: bool,
+    /// One entry per record that is awaited.
+    wakers: Vec<(u32, Waker)>,
+}
+
+impl BatchState {
+    pub(crate) fn new(topic: Arc<str>, partition: u32) -> BatchState {
+        BatchState {
+            topic,
+            partition,
+            outcome: OnceLock::new(),
+            waiting: Mutex::default(),
+            condition: Condvar::new(),
+        }
+    }
+
+    /// Enters the outcome and wakes who waits for it.
+    pub(crate) fn complete(&self, outcome: Outcome) {
+        if self.outcome.set(outcome).is_err() {
+            return;
+        }
+        let waiting = std::mem::take(&mut *lock(&self.waiting));
+        if waiting.blocked {
+            self.condition.notify_all();
+        }
+        waiting.wakers.into_iter().for_each(|(_, waker)| waker.wake());
+    }
+
+    /// Sleeps until the outcome is there or the time is over.
+    #[cold]
+    fn wait(&self, deadline: Option<Instant>) -> Option<&Outcome> {
+        let mut waiting = lock(&self.waiting);
+        while self.outcome.get().is_none() {
+            if deadline.is_some_and(|d| Instant::now() >= d) {
+                return None;
+            }
+            waiting.blocked = true;
+            waiting = wait_until(&self.condition, waiting, deadline);
+        }
+        self.outcome.get()
+    }
+
+    /// Sees to it that the waker is woken; false when the outcome is there already.
+    #[cold]
+    fn register(&self, index: u32, waker: &Waker) -> bool {
+        let mut waiting = lock(&self.waiting);
+        if self.outcome.get().is_some() {
+            return false;
+        }
+        match waiting.wakers.iter_mut().find(|(i, _)| *i == index) {
+            Some((_, known)) => known.clone_from(waker),
+            None => waiting.wakers.push((index, waker.clone())),
+        }
+        true
+    }
+}
+
+/// The result of a record: where it is, or why it is nowhere.
+pub type DeliveryResult = Result<RecordMetadata, DeliveryError>;
+
+/// A record that was accepted, and whose outcome is not looked at yet.
+///
+/// Wait for it with [`wait`](Self::wait), or `.await` it on any executor. Dropping it forgets the result, not the record.
+#[must_use = "the record may fail: wait for its delivery, or drop it on purpose"]
+pub struct Delivery {
+    batch: Arc<BatchState>,
+    index: u32,
+    timestamp: i64,
+}
+
+impl Delivery {
+    #[inline]
+    pub(crate) fn new(batch: Arc<BatchState>, index: u32, timestamp: i64) -> Delivery {
+        Delivery { batch, index, timestamp }
+    }
+
+    /// Blocks until the record is acknowledged or has failed, at most `delivery.timeout.ms` after it was sent.
+    ///
+    /// # Errors
+    /// See [`DeliveryError`].
+    #[inline]
+    pub fn wait(self) -> DeliveryResult {
+        match self.batch.outcome.get().or_else(|| self.batch.wait(None)) {
+            Some(outcome) => result(*outcome, self.batch.clone(), self.index, self.timestamp),
+            // Not reached: without a deadline the wait ends with an outcome.
+            None => Err(DeliveryError { record: self.into_metadata() }),
+        }
+    }
+
+    /// Like [`wait`](Self::wait), but gives up after `timeout`.
+    ///
+    /// # Errors
+    /// The delivery itself when the time is over: it can be waited for again.
+    pub fn wait_timeout(self, timeout: Duration) -> Result<DeliveryResult, Delivery> {
+        match self.batch.outcome.get().or_else(|| self.batch.wait(deadline_in(timeout))) {
+            Some(outcome) => Ok(result(*outcome, self.batch.clone(), self.index, self.timestamp)),
+            None => Err(self),
+        }
+    }
+
+    /// The result, if it is there already.
+    ///
+    /// # Errors
+    /// The delivery itself when it is not.
+    #[inline]
+    pub fn try_result(self) -> Result<DeliveryResult, Delivery> {
+        match self.batch.outcome.get() {
+            Some(outcome) => Ok(result(*outcome, self.batch.clone(), self.index, self.timestamp)),
+            None => Err(self),
+        }
+    }
+
+    /// Whether the result is there.
+    #[inline]
+    pub fn is_done(&self) -> bool {
+        self.batch.outcome.get().is_some()
+    }
+
+    fn into_metadata(self) -> RecordMetadata {
+        RecordMetadata { batch: self.batch, index: self.index, timestamp: self.timestamp }
+    }
+}
+
+impl fmt::Debug for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Delivery")
+            .field("topic", &self.batch.topic)
+            .field("partition", &self.batch.partition)
+            .field("outcome", &self.batch.outcome.get())
+            .finish()
+    }
+}
+
+/// Cancel-safe: a delivery that is dropped while it is awaited is only forgotten.
+impl Future for Delivery {
+    type Output = DeliveryResult;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<DeliveryResult> {
+        if self.batch.outcome.get().is_none() && self.batch.register(self.index, cx.waker()) {
+            return Poll::Pending;
+        }
+        match self.batch.outcome.get() {
+            Some(outcome) => Poll::Ready(result(*outcome, self.batch.clone(), self.index, self.timestamp)),
+            None => Poll::Pending,
+        }
+    }
+}
+
+#[inline]
+pub(super) fn result(outcome: Outcome, batch: Arc<BatchState>, index: u32, timestamp: i64) -> DeliveryResult {
+    let record = RecordMetadata { batch, index, timestamp };
+    match outcome {
+        Outcome::Acked { .. } => Ok(record),
+        Outcome::NotWritten(_) | Outcome::Indeterminate(_) => Err(DeliveryError { record }),
+    }
+}
+
+/// Where an acknowledged record is.
+#[derive(Clone)]
+pub struct RecordMetadata {
+    pub(super) batch: Arc<BatchState>,
+    pub(super) index: u32,
+    pub(super) timestamp: i64,
+}
+
+impl RecordMetadata {
+    /// The topic it was sent to.
+    pub fn topic(&self) -> &str {
+        &self.batch.topic
+    }
+
+    /// The partition it is in.
+    pub fn partition(&self) -> u32 {
+        self.batch.partition
+    }
+
+    /// Its offset; `None` with `acks=0`, and for a retried record of which the broker no longer knows where it is.
+    pub fn offset(&self) -> Option<i64> {
+        match self.batch.outcome.get() {
+            Some(Outcome::Acked { base_offset: Some(base), .. }) => Some(base + i64::from(self.index)),
+            _ => None,
+        }
+    }
+
+    /// Its timestamp in milliseconds since 1970: the broker's where the topic has LogAppendTime, else the one it was
+    /// sent with; −1 for unknown.
+    pub fn timestamp(&self) -> i64 {
+        match self.batch.outcome.get() {
+            Some(Outcome::Acked { log_append_time: Some(time), .. }) => *time,
+            _ => self.timestamp,
+        }
+    }
+}
+
+impl fmt::Debug for RecordMetadata {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RecordMetadata")
+            .field("topic", &self.topic())
+            .field("partition", &self.partition())
+            .field("offset", &self.offset())
+            .field("timestamp", &self.timestamp())
+            .finish()
+    }
+}
+
+impl fmt::Display for RecordMetadata {
+    /// As Java prints it: `topic-partition@offset`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}@", self.topic(), self.partition())?;
+        match self.offset() {
+            Some(offset) => write!(f, "{offset}"),
+            None => f.write_str("unknown"),
+        }
+    }
+}
+
+/// Why an accepted record has no acknowledgement, and whether it may be in the log all the same.
+#[derive(Clone)]
+pub struct DeliveryError {
+    record: RecordMetadata,
+}
+
+impl DeliveryError {
+    #[inline]
+    pub(super) fn set_place(&mut self, index: u32, timestamp: i64) {
+        (self.record.index, self.record.timestamp) = (index, timestamp);
+    }
+
+    /// The topic it was for.
+    pub fn topic(&self) -> &str {
+        self.record.topic()
+    }
+
+    /// The partition it was for.
+    pub fn partition(&self) -> u32 {
+        self.record.partition()
+    }
+
+    /// Whether it may be in the log: an attempt to send it had no answer. If not, it certainly is not there and never
+    /// will be, so sending it again makes no duplicate.
+    pub fn may_be_written(&self) -> bool {
+        !matches!(self.record.batch.outcome.get(), Some(Outcome::NotWritten(_)))
+    }
+
+    /// What went wrong.
+    pub fn cause(&self) -> Cause {
+        match self.record.batch.outcome.get() {
+            Some(Outcome::NotWritten(cause) | Outcome::Indeterminate(cause)) => *cause,
+            _ => Cause::Closed,
+        }
+    }
+
+    /// The broker's error code, where a broker answered.
+    pub fn code(&self) -> Option<ErrorCode> {
+        match self.cause() {
+            Cause::Broker(code) => Some(code),
+            _ => None,
+        }
+    }
+
+    /// Whether sending the record again, later, can succeed without anybody changing something.
+    pub fn is_retriable(&self) -> bool {
+        match self.cause() {
+            Cause::TimedOut | Cause::Disconnected => true,
+            Cause::Broker(code) => code.is_retriable(),
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Debug for DeliveryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeliveryError")
+            .field("topic", &self.topic())
+            .field("partition", &self.partition())
+            .field("cause", &self.cause())
+            .field("may_be_written", &self.may_be_written())
+            .finish()
+    }
+}
+
+impl fmt::Display for DeliveryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fate = if self.may_be_written() { "it may have been written" } else { "it was not written" };
+        write!(f, "record for {}-{}: {}; {fate}", self.topic(), self.partition(), self.cause())
+    }
+}
+
+impl std::error::Error for DeliveryError {}

@@ -1,0 +1,354 @@
+//! What lies under the producer's lock: the core's producer, and per batch whom to tell of its end.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar};
+use std::task::Waker;
+
+use kafka_client_core::metadata::TopicId;
+use kafka_client_core::producer::{self as core, AppendError, Appended, Outcome, Progress, Seal};
+use kafka_client_core::time::{Duration, Instant};
+
+use super::delivery::{BatchState, DeliveryResult, result};
+use super::record::Topic;
+use crate::io::Client;
+use crate::sync::Signal;
+
+/// The one handler of results of records sent with a token.
+pub(super) type Handler = Arc<dyn Fn(u64, &DeliveryResult) + Send + Sync>;
+
+/// A closure for the result of one record.
+pub(super) type Callback = Box<dyn FnOnce(DeliveryResult) + Send>;
+
+/// A record whose result goes to the handler.
+struct Tokened {
+    token: u64,
+    timestamp: i64,
+    index: u32,
+}
+
+/// Whom to tell of the end of a batch.
+#[derive(Default)]
+pub(super) struct Listeners {
+    state: Option<Arc<BatchState>>,
+    tokens: Vec<Tokened>,
+    callbacks: Vec<(u32, i64, Callback)>,
+}
+
+/// Threads and tasks that wait for room in the pool, or for a topic's partitions.
+#[derive(Debug, Default)]
+pub(super) struct Room {
+    pub(super) condition: Condvar,
+    /// Nothing is sent any more: the thread has ended.
+    pub(super) dead: AtomicBool,
+}
+
+/// What the I/O thread carries between the lock and the outside.
+pub(crate) struct Work {
+    seals: Vec<Seal<'static>>,
+    ended: Vec<(core::Delivery, Listeners)>,
+    /// Listeners that were told, for their memory.
+    told: Vec<Listeners>,
+    handler: Option<Handler>,
+    room: Arc<Room>,
+    notify_room: bool,
+    wakers: Vec<Waker>,
+    signals: Vec<Arc<Signal>>,
+}
+
+impl Work {
+    pub(super) fn new(handler: Option<Handler>, room: Arc<Room>) -> Work {
+        Work {
+            seals: Vec::new(),
+            ended: Vec::new(),
+            told: Vec::new(),
+            handler,
+            room,
+            notify_room: false,
+            wakers: Vec::new(),
+            signals: Vec::new(),
+        }
+    }
+}
+
+/// Everything under the lock.
+pub(crate) struct State {
+    pub(super) core: core::Producer<'static>,
+    linger: Duration,
+    /// By the number of the batch's slot.
+    listeners: Vec<Listeners>,
+    /// Empty ones with memory.
+    spare: Vec<Listeners>,
+    /// By the number of the topic.
+    pub(super) topics: Vec<Topic>,
+    pub(super) by_name: HashMap<Arc<str>, TopicId>,
+    /// While the thread sleeps: until when.
+    parked: Option<Instant>,
+    /// Batches that filled since the thread was last awake.
+    filled: u32,
+    /// Batches that were sealed and have no outcome yet, about: their answers will wake the thread.
+    outstanding: u32,
+    /// Deliveries whose listeners are being told.
+    telling: u32,
+    /// Threads that sleep on `Room::condition`.
+    pub(super) blocked: u32,
+    room_wakers: Vec<Waker>,
+    /// When the first of these tasks has waited long enough.
+    room_deadline: Instant,
+    /// Batches that ended since somebody was woken, and whether anything else happened.
+    released: u32,
+    happened: bool,
+    pub(super) flushes: Vec<Arc<Signal>>,
+    pub(super) closes: Vec<Arc<Signal>>,
+    pub(super) dead: bool,
+}
+
+/// With somebody waiting for room, this many batches must end before he is woken while the thread has work: who is
+/// woken for each batch spends his time falling asleep.
+const RELEASED_ENOUGH: u32 = 32;
+/// Full batches that make up a request worth waking the thread for while answers are outstanding.
+const FILLED_ENOUGH: u32 = 3;
+/// Seals taken at a time, so that a request goes while the others are sealed.
+const SEALS_MAX: usize = 16;
+
+impl State {
+    pub(super) fn new(core: core::Producer<'static>, linger: Duration) -> State {
+        State {
+            core,
+            linger,
+            listeners: Vec::new(),
+            spare: Vec::new(),
+            topics: Vec::new(),
+            by_name: HashMap::new(),
+            parked: None,
+            filled: 0,
+            outstanding: 0,
+            telling: 0,
+            blocked: 0,
+            room_wakers: Vec::new(),
+            room_deadline: Instant::NEVER,
+            released: 0,
+            happened: false,
+            flushes: Vec::new(),
+            closes: Vec::new(),
+            dead: false,
+        }
+    }
+
+    /// Takes a record; its batch's state, and whether the thread must be woken.
+    #[inline]
+    pub(super) fn append(
+        &mut self,
+        now: Instant,
+        topic: TopicId,
+        partition: Option<u32>,
+        record: &kafka_proto::record::NewRecord<'_>,
+    ) -> Result<(Appended, bool), AppendError> {
+        let appended = self.core.append(now, topic, partition, record)?;
+        let wake = match appended.progress {
+            Progress::Joined => false,
+            _ => self.opened(now, topic, &appended),
+        };
+        Ok((appended, wake))
+    }
+
+    /// A batch was opened: somebody will want to know of its end. True when the thread must be woken for it.
+    #[cold]
+    fn opened(&mut self, now: Instant, topic: TopicId, appended: &Appended) -> bool {
+        let slot = appended.ticket.batch.slot();
+        while self.listeners.len() <= slot {
+            self.listeners.push(Listeners::default());
+        }
+        let name = self.topics.get(topic.index()).map(|t| t.name.clone());
+        let state = Arc::new(BatchState::new(name.unwrap_or_default(), appended.partition));
+        if let Some(listeners) = self.listeners.get_mut(slot) {
+            *listeners = self.spare.pop().unwrap_or_default();
+            listeners.state = Some(state);
+        }
+        if appended.progress == Progress::Filled {
+            self.filled += 1;
+        }
+        self.needs_wake(now, appended.progress)
+    }
+
+    /// Whether the thread sleeps too long for what was just appended. If so it counts as awake.
+    fn needs_wake(&mut self, now: Instant, progress: Progress) -> bool {
+        let Some(until) = self.parked else { return false };
+        let due = now + self.linger;
+        let wake = match progress {
+            Progress::Joined => false,
+            Progress::Opened => due < until,
+            Progress::Filled => self.outstanding == 0 || self.filled >= FILLED_ENOUGH || due < until,
+        };
+        if wake {
+            self.parked = None;
+        }
+        wake
+    }
+
+    /// The thread must look again; true when it has to be woken for that.
+    pub(super) fn wake(&mut self) -> bool {
+        self.parked.take().is_some()
+    }
+
+    /// The state of a batch that takes records.
+    #[inline]
+    pub(super) fn batch(&self, appended: &Appended) -> Option<Arc<BatchState>> {
+        self.listeners.get(appended.ticket.batch.slot())?.state.clone()
+    }
+
+    #[inline]
+    pub(super) fn listen(&mut self, appended: &Appended, timestamp: i64, token: u64) {
+        if let Some(listeners) = self.listeners.get_mut(appended.ticket.batch.slot()) {
+            listeners.tokens.push(Tokened { token, timestamp, index: appended.ticket.index });
+        }
+    }
+
+    pub(super) fn call_back(&mut self, appended: &Appended, timestamp: i64, callback: Callback) {
+        if let Some(listeners) = self.listeners.get_mut(appended.ticket.batch.slot()) {
+            listeners.callbacks.push((appended.ticket.index, timestamp, callback));
+        }
+    }
+
+    /// Whether everything that a flush waits for is resolved and its listeners were told.
+    pub(super) fn is_flushed(&self) -> bool {
+        self.telling == 0 && self.core.is_flushed()
+    }
+
+    /// Wakes a task when something happened, and at the deadline.
+    pub(super) fn await_room(&mut self, waker: &Waker, deadline: Instant) {
+        self.room_wakers.push(waker.clone());
+        self.room_deadline = self.room_deadline.min(deadline);
+    }
+
+    fn notify_room(&mut self, work: &mut Work) {
+        if self.blocked > 0 || !self.room_wakers.is_empty() {
+            work.notify_room |= self.blocked > 0;
+            work.wakers.append(&mut self.room_wakers);
+        }
+        self.room_deadline = Instant::NEVER;
+        self.released = 0;
+        self.happened = false;
+    }
+}
+
+impl Client for State {
+    type Machine = core::Producer<'static>;
+    type Work = Work;
+
+    fn machine(&mut self) -> &mut Self::Machine {
+        &mut self.core
+    }
+
+    fn hand_in(&mut self, now: Instant, work: &mut Work) {
+        for seal in work.seals.drain(..) {
+            self.core.handle_sealed(now, seal);
+        }
+        for (delivery, _) in work.ended.drain(..) {
+            self.core.release(&delivery);
+            self.released += 1;
+        }
+        self.spare.append(&mut work.told);
+        self.telling = 0;
+        self.happened = true;
+    }
+
+    fn take_work(&mut self, now: Instant, work: &mut Work) -> bool {
+        while work.seals.len() < SEALS_MAX {
+            let Some(seal) = self.core.poll_seal(now) else { break };
+            work.seals.push(seal);
+            self.outstanding += 1;
+        }
+        // Before new ends are taken: those of the turn before were told, and their slots are free.
+        if !self.flushes.is_empty() && self.is_flushed() && !self.core.has_resolved() {
+            work.signals.append(&mut self.flushes);
+        }
+        while let Some(delivery) = self.core.poll_delivery() {
+            let listeners = self.listeners.get_mut(delivery.batch.slot()).map(std::mem::take);
+            work.ended.push((delivery, listeners.unwrap_or_default()));
+            self.telling += 1;
+            self.outstanding = self.outstanding.saturating_sub(1);
+        }
+        if !self.core.unresolved() {
+            self.outstanding = 0;
+        }
+        if self.released >= RELEASED_ENOUGH {
+            self.notify_room(work);
+        }
+        !work.seals.is_empty() || !work.ended.is_empty()
+    }
+
+    fn run(work: &mut Work) {
+        for seal in &mut work.seals {
+            seal.run();
+        }
+        for (delivery, listeners) in &mut work.ended {
+            let mut listeners = std::mem::take(listeners);
+            tell(delivery.outcome, &mut listeners, work.handler.as_ref());
+            work.told.push(listeners);
+        }
+        if std::mem::take(&mut work.notify_room) {
+            work.room.condition.notify_all();
+        }
+        work.wakers.drain(..).for_each(Waker::wake);
+        work.signals.drain(..).for_each(|signal| signal.set());
+    }
+
+    fn park(&mut self, until: Instant, work: &mut Work) -> Instant {
+        if self.happened || self.released > 0 {
+            self.notify_room(work);
+        }
+        let until = until.min(self.room_deadline);
+        self.parked = Some(until);
+        self.filled = 0;
+        until
+    }
+
+    fn unpark(&mut self) {
+        self.parked = None;
+    }
+
+    fn is_closed(&self) -> bool {
+        self.core.is_closed() && self.telling == 0
+    }
+
+    fn end(&mut self, work: &mut Work) {
+        self.dead = true;
+        work.room.dead.store(true, Ordering::Release);
+        for listeners in self.listeners.iter_mut().filter(|l| l.state.is_some()) {
+            let mut listeners = std::mem::take(listeners);
+            // Reached only when the thread failed: what was under way is anybody's guess.
+            tell(Outcome::Indeterminate(core::SendError::Closed), &mut listeners, work.handler.as_ref());
+        }
+        self.notify_room(work);
+        work.notify_room = true;
+        work.signals.append(&mut self.flushes);
+        work.signals.append(&mut self.closes);
+    }
+}
+
+/// Tells the listeners of a batch its outcome. A callback that panics has had its turn; the thread goes on.
+fn tell(outcome: Outcome, listeners: &mut Listeners, handler: Option<&Handler>) {
+    let Some(state) = listeners.state.take() else { return };
+    state.complete(outcome);
+    if let Some(handler) = handler.filter(|_| !listeners.tokens.is_empty()) {
+        let mut all = result(outcome, state.clone(), 0, 0);
+        for Tokened { token, timestamp, index } in &listeners.tokens {
+            match &mut all {
+                Ok(record) => (record.index, record.timestamp) = (*index, *timestamp),
+                Err(error) => error.set_place(*index, *timestamp),
+            }
+            isolated(|| handler(*token, &all));
+        }
+    }
+    listeners.tokens.clear();
+    for (index, timestamp, callback) in listeners.callbacks.drain(..) {
+        let one = result(outcome, state.clone(), index, timestamp);
+        isolated(|| callback(one));
+    }
+}
+
+fn isolated(call: impl FnOnce()) {
+    // The panic was reported by the panic hook; who panicked is the application's code, whose state is its own.
+    let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(call));
+}

@@ -1,0 +1,111 @@
+//! Records reach the in-process broker, and their results the caller, in each of the ways there are.
+
+mod common;
+
+use std::sync::mpsc;
+use std::time::Duration;
+
+use common::{block_on, server};
+use kafka_std::{Producer, Record};
+
+const SECONDS: Duration = Duration::from_secs(20);
+
+#[test]
+fn a_record_is_acknowledged_with_its_place() {
+    let server = server(&[("readings", 1)]);
+    let producer = Producer::builder().bootstrap_servers(&server.bootstrap()).build().unwrap();
+    for offset in 0..3 {
+        let delivery = producer.send(Record::to("readings").key("k").value("v").timestamp(77)).unwrap();
+        let record = delivery.wait().unwrap();
+        assert_eq!(record.topic(), "readings");
+        assert_eq!((record.partition(), record.offset(), record.timestamp()), (0, Some(offset), 77));
+        assert_eq!(record.to_string(), format!("readings-0@{offset}"));
+    }
+    let log = server.with(|c| c.log("readings", 0).unwrap());
+    assert_eq!(log.len(), 3);
+    assert_eq!(log[2].key.as_deref(), Some(&b"k"[..]));
+    assert_eq!(log[2].value.as_deref(), Some(&b"v"[..]));
+    assert_eq!(log[2].timestamp, 77);
+    assert!(producer.close(SECONDS));
+}
+
+#[test]
+fn deliveries_are_futures_of_any_executor() {
+    let server = server(&[("readings", 3)]);
+    let producer = Producer::builder().bootstrap_servers(&server.bootstrap()).build().unwrap();
+    block_on(async {
+        let mut deliveries = Vec::new();
+        for i in 0..100u32 {
+            let key = i.to_be_bytes();
+            deliveries.push(producer.send_async(Record::to("readings").key(&key).value("v")).await.unwrap());
+        }
+        for delivery in deliveries {
+            assert!(delivery.await.unwrap().offset().is_some());
+        }
+        drop(producer.send(Record::to("readings").value("last")).unwrap());
+        producer.flush_async().await;
+    });
+    let count: usize = server.with(|c| (0..3).map(|p| c.log("readings", p).unwrap().len()).sum());
+    assert_eq!(count, 101);
+}
+
+#[test]
+fn tokens_go_to_the_handler_and_closures_are_called() {
+    let server = server(&[("readings", 2)]);
+    let (sender, results) = mpsc::channel();
+    let tokens = sender.clone();
+    let producer = Producer::builder()
+        .bootstrap_servers(&server.bootstrap())
+        .on_delivery(move |token, result| {
+            let record = result.as_ref().unwrap();
+            tokens.send((token, record.partition(), record.offset().unwrap())).unwrap();
+        })
+        .build()
+        .unwrap();
+    let topic = producer.topic("readings").unwrap();
+    let records = [Record::to(&topic).partition(1).value("v"); 50];
+    producer.send_all_with(&records, 1000).unwrap();
+    producer.send_with(Record::to(&topic).partition(1).value("v"), 7).unwrap();
+    producer
+        .send_then(Record::to(&topic).partition(0).value("v"), move |result| {
+            let record = result.unwrap();
+            sender.send((9, record.partition(), record.offset().unwrap())).unwrap();
+            panic!("the application's own fault, which must not stop the producer");
+        })
+        .unwrap();
+    assert!(producer.flush(SECONDS));
+    let mut found: Vec<_> = results.try_iter().collect();
+    found.sort_unstable();
+    let mut expected: Vec<_> = (0..50).map(|i| (1000 + i, 1, i as i64)).collect();
+    expected.extend([(7, 1, 50), (9, 0, 0)]);
+    expected.sort_unstable();
+    assert_eq!(found, expected, "flush waits for the handler too");
+    producer.send(Record::to(&topic).value("still alive")).unwrap().wait().unwrap();
+}
+
+#[test]
+fn many_threads_send_through_one_producer() {
+    let server = server(&[("readings", 4)]);
+    let producer =
+        Producer::builder().bootstrap_servers(&server.bootstrap()).batch_size(2048).build().unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..8u32 {
+            let producer = producer.clone();
+            scope.spawn(move || {
+                let topic = producer.topic("readings").unwrap();
+                let mut deliveries = Vec::new();
+                for i in 0..2000u32 {
+                    let key = (thread << 16 | i).to_be_bytes();
+                    deliveries.push(producer.send(Record::to(&topic).key(&key).value("value")).unwrap());
+                }
+                deliveries.into_iter().for_each(|d| assert!(d.wait().unwrap().offset().is_some()));
+            });
+        }
+    });
+    let mut keys: Vec<_> =
+        server.with(|c| (0..4).flat_map(|p| c.log("readings", p).unwrap()).map(|r| r.key.unwrap()).collect());
+    keys.sort_unstable();
+    let before = keys.len();
+    keys.dedup();
+    assert_eq!((before, keys.len()), (16_000, 16_000));
+}
