@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::sync::Lock;
 use resolve::{Found, Resolver};
 use socket::Socket;
-pub(crate) use socket::SocketOptions;
+pub(crate) use socket::{SocketOptions, trouble};
 
 /// What the thread drives: a machine of the core, and what the application's side keeps beside it under one lock.
 pub(crate) trait Client: Send + 'static {
