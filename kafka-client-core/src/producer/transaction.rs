@@ -1,8 +1,8 @@
 //! Transactions: records to several partitions, and offsets consumed, that become visible together or not at all
 //! (KIP-98, KIP-447, KIP-588, KIP-890).
 //!
-//! This file has the states and what the application may do in each. What is asked of the coordinator, and what its
-//! answers mean, is in `coordinator.rs`.
+//! This file has the states and what the application may do in each. What is asked of the coordinator is in `coordinator.rs`,
+//! what its answers mean in `transaction_answers.rs`.
 
 use kafka_proto::ErrorCode;
 
@@ -112,10 +112,8 @@ pub(crate) enum OffsetsStep {
     None,
     /// The transaction's coordinator is to be told of the group (before KIP-890).
     AddGroup,
-    /// The group's coordinator is to be found.
+    /// The group's coordinator is to be found, where it is not known, and given the offsets.
     FindGroup,
-    /// The group's coordinator is to be given the offsets.
-    Commit,
 }
 
 #[derive(Default)]
@@ -157,7 +155,7 @@ impl<'m> Transaction<'m> {
     }
 
     pub(crate) fn is_on(&self) -> bool {
-        self.state != TransactionState::Off
+        cfg!(feature = "transactions") && self.state != TransactionState::Off
     }
 
     /// The transaction cannot be committed any more. The first reason stays.
@@ -222,7 +220,8 @@ impl<'m> Producer<'m> {
         self.txn.expect(TransactionState::Open)?;
         let entry = TxnOffset { topic: topic.0, partition, offset, leader_epoch: -1 };
         let txn = &mut self.txn;
-        match txn.offsets.iter_mut().find(|o| (o.topic, o.partition) == (entry.topic, partition)) {
+        let known = txn.offsets.iter().position(|o| (o.topic, o.partition) == (entry.topic, partition));
+        match known.and_then(|at| txn.offsets.get_mut(at)) {
             Some(known) => *known = entry,
             None => txn.offsets.push(entry).map_err(|_| TransactionError::NoRoom)?,
         }
@@ -309,8 +308,11 @@ impl<'m> Producer<'m> {
     pub(super) fn note_outcome(&mut self, outcome: &Outcome) {
         let code = match outcome {
             Outcome::Acked { .. } => return,
-            Outcome::NotWritten(SendError::Broker(code)) | Outcome::Indeterminate(SendError::Broker(code)) => *code,
-            Outcome::NotWritten(SendError::TimedOut) | Outcome::Indeterminate(_) => ErrorCode::REQUEST_TIMED_OUT,
+            Outcome::NotWritten(SendError::Broker(code))
+            | Outcome::Indeterminate(SendError::Broker(code)) => *code,
+            Outcome::NotWritten(SendError::TimedOut) | Outcome::Indeterminate(_) => {
+                ErrorCode::REQUEST_TIMED_OUT
+            }
             Outcome::NotWritten(_) => ErrorCode::UNKNOWN_SERVER_ERROR,
         };
         match code {
