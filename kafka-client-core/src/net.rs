@@ -1,9 +1,9 @@
 //! Connections to the cluster: what producer and consumer share.
 //!
-//! [`Net`] knows brokers and connections, opens and closes them, negotiates versions, pairs answers with requests,
+//! `Net` knows brokers and connections, opens and closes them, negotiates versions, pairs answers with requests,
 //! and keeps the cluster's metadata fresh. It does not know what a produce or fetch request means: its owner asks
-//! for a connection with [`Net::accepting`], begins a request with [`Net::begin`], and gets the answer from
-//! [`Net::receive`].
+//! for a connection with `Net::accepting`, begins a request with `Net::begin`, and gets the answer from
+//! `Net::receive`.
 
 pub(crate) mod api;
 pub(crate) mod broker;

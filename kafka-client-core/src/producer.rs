@@ -1,6 +1,6 @@
 //! The producer: records in, acknowledgements out.
 //!
-//! Its two halves meet in the partitions' queues of batches: the [`accumulator`] fills them, the [`sender`] empties
+//! Its two halves meet in the partitions' queues of batches: the accumulator fills them, the sender empties
 //! them. [`Producer`] joins them with the connections of [`net`](crate::net), and is what an adapter drives.
 
 mod accumulator;
@@ -30,7 +30,6 @@ pub use seal::Seal;
 pub use transaction::{GroupMetadata, TransactionError, TransactionState};
 
 use crate::config::{ClientConfig, ConfigError, ProducerConfig, check_producer};
-use crate::machine::Machine;
 use crate::metadata::{TopicId, is_legal_topic_name};
 use crate::net::{Host, HostId, Net, Trouble};
 use crate::resources::ProducerMemory;
@@ -48,10 +47,10 @@ use transaction::Transaction;
 ///
 /// * **Getters**: [`host`](Self::host), [`troubles`](Self::troubles), [`partitions`](Self::partitions),
 ///   [`unresolved`](Self::unresolved), [`is_flushed`](Self::is_flushed), [`is_closed`](Self::is_closed).
-/// * **What happened** (`handle_*`): [`Machine`]'s, and [`handle_sealed`](Self::handle_sealed).
+/// * **What happened** (`handle_*`): [`Machine`](crate::machine::Machine)'s, and [`handle_sealed`](Self::handle_sealed).
 /// * **Commands**: [`topic`](Self::topic), [`append`](Self::append), [`flush`](Self::flush),
 ///   [`release`](Self::release), [`close`](Self::close), [`abort`](Self::abort).
-/// * **What to do next** (`poll_*`): [`Machine`]'s, [`poll_seal`](Self::poll_seal) and
+/// * **What to do next** (`poll_*`): [`Machine`](crate::machine::Machine)'s, [`poll_seal`](Self::poll_seal) and
 ///   [`poll_delivery`](Self::poll_delivery).
 pub struct Producer<'m> {
     pub(crate) config: ProducerConfig,
@@ -138,7 +137,7 @@ impl<'m> Producer<'m> {
 
     // ---- Getters ----
 
-    /// The host that an [`Action::Resolve`] names.
+    /// The host that an [`Action::Resolve`](crate::net::Action::Resolve) names.
     pub fn host(&self, host: HostId) -> Host<'_> {
         self.net.host(host)
     }

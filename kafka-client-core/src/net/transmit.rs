@@ -18,7 +18,7 @@ pub struct Part<'m> {
     pub(crate) mem: Mem<'m>,
 }
 
-/// The memory of one frame: bytes for the head, room for its parts. Lent by [`Resources`](crate::producer::Memory)
+/// The memory of one frame: bytes for the head, room for its parts. Lent by [`Resources`](crate::resources::Resources)
 /// or grown on the heap, and used again for every request.
 pub struct TxFrame<'m> {
     pub(crate) head: Mem<'m>,
