@@ -25,6 +25,7 @@ mod conn;
 mod control;
 mod faults;
 mod fetch_session;
+mod group;
 mod inspect;
 mod log;
 mod partition;

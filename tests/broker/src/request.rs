@@ -57,6 +57,16 @@ impl Cluster {
             ApiKey::INIT_PRODUCER_ID => self.init_producer_id(rq),
             ApiKey::FIND_COORDINATOR => self.find_coordinator(rq),
             ApiKey::DESCRIBE_CLUSTER => self.describe_cluster(rq),
+            ApiKey::JOIN_GROUP => self.join_group(rq),
+            ApiKey::SYNC_GROUP => self.sync_group(rq),
+            ApiKey::HEARTBEAT => self.heartbeat(rq),
+            ApiKey::LEAVE_GROUP => self.leave_group(rq),
+            ApiKey::OFFSET_COMMIT => self.offset_commit(rq),
+            ApiKey::OFFSET_FETCH => self.offset_fetch(rq),
+            ApiKey::OFFSET_DELETE => self.offset_delete(rq),
+            ApiKey::DESCRIBE_GROUPS => self.describe_groups(rq),
+            ApiKey::LIST_GROUPS => self.list_groups(rq),
+            ApiKey::DELETE_GROUPS => self.delete_groups(rq),
             _ => Err(Hangup(format!("{key} is not implemented"))),
         }
     }
