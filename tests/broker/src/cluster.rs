@@ -15,6 +15,7 @@ use crate::request::{Hangup, Rq};
 use crate::rng::Rng;
 use crate::timers::{Timer, Timers};
 use crate::topics::Topics;
+use crate::txn::Transactions;
 
 /// One broker.
 #[derive(Debug, Clone)]
@@ -53,6 +54,7 @@ pub struct Cluster {
     pub(crate) faults: Faults,
     pub(crate) sessions: FetchSessions,
     pub(crate) groups: Groups,
+    pub(crate) transactions: Transactions,
     pub(crate) next_producer_id: i64,
     /// Connections whose wait may be over.
     pub(crate) woken: Vec<ConnId>,
@@ -92,6 +94,7 @@ impl Cluster {
             faults: Faults::default(),
             sessions: FetchSessions::new(config.max_fetch_sessions),
             groups: Groups::new(),
+            transactions: Transactions::new(),
             next_producer_id: 1_000,
             woken: Vec::new(),
             rng,
@@ -333,6 +336,7 @@ impl Cluster {
             }
             Timer::Member(group, member) => self.classic(&group, |c, ctx| c.session_expired(ctx, &member)),
             Timer::Rebalance(group, step) => self.classic(&group, |c, ctx| c.rebalance_expired(ctx, step)),
+            Timer::Transaction(name) => self.transaction_timer(&name),
             _ => {}
         }
     }

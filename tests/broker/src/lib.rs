@@ -35,6 +35,7 @@ mod rng;
 mod server;
 mod timers;
 mod topics;
+mod txn;
 mod versions;
 
 pub use cluster::{Cluster, Node, Refused};
@@ -48,4 +49,5 @@ pub use partition::{Aborted, Partition};
 pub use producer_state::{Appended, DUPLICATE_WINDOW, ProducerEntry, ProducerStates};
 pub use server::{Listen, Server, StartError};
 pub use topics::{Topic, TopicId, valid_name};
+pub use txn::{Transaction, TxnState};
 pub use versions::{advertised, supported};

@@ -67,6 +67,10 @@ impl Cluster {
             ApiKey::DESCRIBE_GROUPS => self.describe_groups(rq),
             ApiKey::LIST_GROUPS => self.list_groups(rq),
             ApiKey::DELETE_GROUPS => self.delete_groups(rq),
+            ApiKey::ADD_PARTITIONS_TO_TXN => self.add_partitions_to_txn(rq),
+            ApiKey::ADD_OFFSETS_TO_TXN => self.add_offsets_to_txn(rq),
+            ApiKey::END_TXN => self.end_txn(rq),
+            ApiKey::TXN_OFFSET_COMMIT => self.txn_offset_commit(rq),
             _ => Err(Hangup(format!("{key} is not implemented"))),
         }
     }

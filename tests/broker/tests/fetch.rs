@@ -92,7 +92,7 @@ fn leader_epochs_fence_and_truncation_is_seen() {
     b.produce(1, 0, 1, &plain(&["c"]));
     b.produce(1, 0, 1, &plain(&["d"]));
     let conn = b.conn(2);
-    let mut ask = |b: &mut Bench, fetch: Fetch| {
+    let ask = |b: &mut Bench, fetch: Fetch| {
         b.send_fetch(conn, 12, &fetch);
         fetched(12, &b.take(conn).unwrap())
     };
