@@ -1,6 +1,6 @@
 //! Arrays: one type for those to be sent and those that were received.
 
-use super::{Reader, Wire, Writer};
+use super::{Fault, Reader, Wire, Writer};
 use core::fmt;
 
 /// Elements made one at a time while the message is written, so that a request needs no memory for its arrays.
@@ -22,6 +22,9 @@ pub trait Source {
 /// To be sent it is a slice or a [`Source`]; received it is a stretch of the message. Decoding a message walks each
 /// array once, with every check; afterwards [`iter`](Array::iter) reads the elements again and cannot fail.
 ///
+/// A received array can be sent on, in another version too. Only builds without `alloc` spare themselves the code that
+/// takes: there it must be sent in the version it came in ([`EncodeError::OtherVersion`](super::EncodeError)).
+///
 /// A null array is not an empty one: where null is allowed the type is `Option<Array<…>>`.
 pub struct Array<'a, T> {
     repr: Repr<'a, T>,
@@ -29,6 +32,13 @@ pub struct Array<'a, T> {
 
 enum Repr<'a, T> {
     Slice(&'a [T]),
+    Other(Other<'a>),
+}
+
+/// What does not depend on the type of the elements, so that its code is there only once.
+#[derive(Clone, Copy)]
+enum Other<'a> {
+    Source(&'a dyn Source),
     /// Bytes that hold `count` valid elements.
     Checked {
         bytes: &'a [u8],
@@ -36,7 +46,6 @@ enum Repr<'a, T> {
         version: i16,
         flexible: bool,
     },
-    Source(&'a dyn Source),
 }
 
 impl<'a, T> Array<'a, T> {
@@ -50,15 +59,14 @@ impl<'a, T> Array<'a, T> {
 
     /// An array to be sent whose elements are made while it is written. It cannot be iterated.
     pub const fn source(source: &'a dyn Source) -> Array<'a, T> {
-        Array { repr: Repr::Source(source) }
+        Array { repr: Repr::Other(Other::Source(source)) }
     }
 
     /// How many elements there are.
     pub fn len(&self) -> usize {
         match &self.repr {
             Repr::Slice(elements) => elements.len(),
-            Repr::Checked { count, .. } => usize::try_from(*count).unwrap_or(usize::MAX),
-            Repr::Source(source) => source.len(),
+            Repr::Other(other) => other.len(),
         }
     }
 
@@ -72,12 +80,77 @@ impl<'a, T> Array<'a, T> {
         Iter {
             state: match &self.repr {
                 Repr::Slice(elements) => State::Slice(elements.iter()),
-                Repr::Checked { bytes, count, version, flexible } => {
-                    State::Checked { reader: Reader::new(bytes, *version, *flexible), left: *count }
+                Repr::Other(other) => {
+                    let (reader, left) = other.reader();
+                    State::Checked { reader, left }
                 }
-                Repr::Source(_) => State::Slice([].iter()),
             },
         }
+    }
+}
+
+impl<'a> Other<'a> {
+    fn len(&self) -> usize {
+        match self {
+            Other::Source(source) => source.len(),
+            Other::Checked { count, .. } => usize::try_from(*count).unwrap_or(usize::MAX),
+        }
+    }
+
+    fn reader(&self) -> (Reader<'a>, u32) {
+        match *self {
+            Other::Source(_) => (Reader::new(&[], 0, false), 0),
+            Other::Checked { bytes, count, version, flexible } => {
+                (Reader::new(bytes, version, flexible), count)
+            }
+        }
+    }
+
+    /// Reads the count of an array and passes over its elements, checking them. Takes the element's code as a pointer:
+    /// one loop serves all types.
+    ///
+    /// Says whether there is an array, apart from it: an `Option` of it would have to be taken apart and put together.
+    fn read(r: &mut Reader<'a>, fixed: usize, skip: fn(&mut Reader<'a>)) -> (bool, Other<'a>) {
+        let (version, flexible) = (r.version(), r.is_flexible());
+        let nothing = Other::Checked { bytes: &[], count: 0, version, flexible };
+        let Some(count) = r.count() else { return (false, nothing) };
+        let start = r.remaining();
+        if fixed > 0 {
+            r.take(count.saturating_mul(fixed));
+        } else {
+            for _ in 0..count {
+                skip(r);
+                if r.failed() {
+                    break;
+                }
+            }
+        }
+        let len = start.len().saturating_sub(r.remaining().len());
+        match (start.get(..len), u32::try_from(count)) {
+            (Some(bytes), Ok(count)) if !r.failed() => (true, Other::Checked { bytes, count, version, flexible }),
+            _ => (false, nothing),
+        }
+    }
+
+    #[cfg(not(feature = "alloc"))]
+    fn write(&self, w: &mut Writer<'_>) {
+        match *self {
+            Other::Source(source) => write_elements(w, source.len(), &|index, w| source.write(index, w)),
+            Other::Checked { bytes, version, flexible, .. } => {
+                if (version, flexible) != (w.version(), w.is_flexible()) {
+                    w.fail(super::EncodeError::OtherVersion);
+                }
+                w.count(Some(self.len()));
+                w.put(bytes);
+            }
+        }
+    }
+}
+
+fn write_elements(w: &mut Writer<'_>, count: usize, write: &dyn Fn(usize, &mut Writer<'_>)) {
+    w.count(Some(count));
+    for index in 0..count {
+        write(index, w);
     }
 }
 
@@ -140,16 +213,6 @@ impl<'a, T: Wire<'a>> IntoIterator for &Array<'a, T> {
     }
 }
 
-/// Passes over `count` elements. Takes the element's code as a pointer: one loop serves all types.
-fn walk<'a>(r: &mut Reader<'a>, count: usize, skip: fn(&mut Reader<'a>)) {
-    for _ in 0..count {
-        skip(r);
-        if r.failed() {
-            return;
-        }
-    }
-}
-
 fn skip<'a, T: Wire<'a>>(r: &mut Reader<'a>) {
     T::read(r);
 }
@@ -160,19 +223,29 @@ impl<'a, T: Wire<'a>> Wire<'a> for Array<'a, T> {
     const KIND: crate::schema::Kind = crate::schema::Kind::Array(&T::KIND);
 
     fn read(r: &mut Reader<'a>) -> Self {
-        let array = Self::read_nullable(r);
-        r.present(array)
+        let (present, other) = Other::read(r, T::FIXED, skip::<T>);
+        if !present {
+            r.fail(Fault::Null);
+        }
+        Array { repr: Repr::Other(other) }
     }
 
     fn write(&self, w: &mut Writer<'_>) {
-        w.count(Some(self.len()));
         match &self.repr {
-            Repr::Source(source) => {
-                for index in 0..source.len() {
-                    source.write(index, w);
+            Repr::Slice(elements) => write_elements(w, elements.len(), &|index, w| {
+                if let Some(element) = elements.get(index) {
+                    element.write(w);
                 }
+            }),
+            #[cfg(not(feature = "alloc"))]
+            Repr::Other(other) => other.write(w),
+            #[cfg(feature = "alloc")]
+            Repr::Other(Other::Source(source)) => {
+                write_elements(w, source.len(), &|index, w| source.write(index, w));
             }
-            _ => {
+            #[cfg(feature = "alloc")]
+            Repr::Other(Other::Checked { .. }) => {
+                w.count(Some(self.len()));
                 for element in self {
                     element.write(w);
                 }
@@ -185,20 +258,8 @@ impl<'a, T: Wire<'a>> Wire<'a> for Array<'a, T> {
     }
 
     fn read_nullable(r: &mut Reader<'a>) -> Option<Self> {
-        let count = r.count()?;
-        let start = r.remaining();
-        if T::FIXED > 0 {
-            r.take(count.saturating_mul(T::FIXED));
-        } else {
-            walk(r, count, skip::<T>);
-        }
-        if r.failed() {
-            return None;
-        }
-        let bytes = start.get(..start.len().checked_sub(r.remaining().len())?)?;
-        let (version, flexible) = (r.version(), r.is_flexible());
-        // A count never exceeds i32::MAX, the largest length field.
-        Some(Array { repr: Repr::Checked { bytes, count: u32::try_from(count).ok()?, version, flexible } })
+        let (present, other) = Other::read(r, T::FIXED, skip::<T>);
+        present.then_some(Array { repr: Repr::Other(other) })
     }
 
     fn write_nullable(value: Option<&Self>, w: &mut Writer<'_>) {
@@ -254,7 +315,7 @@ impl<'a, T: Wire<'a>> PartialEq for Array<'a, T> {
 impl<'a, T: Wire<'a> + fmt::Debug> fmt::Debug for Array<'a, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.repr {
-            Repr::Source(source) => write!(f, "[{} elements of a source]", source.len()),
+            Repr::Other(Other::Source(source)) => write!(f, "[{} elements of a source]", source.len()),
             _ => f.debug_list().entries(self.iter()).finish(),
         }
     }

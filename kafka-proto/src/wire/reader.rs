@@ -70,7 +70,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The verdict: everything was read and nothing is left.
-    pub fn finish(mut self) -> Result<(), DecodeError> {
+    pub fn finish(&mut self) -> Result<(), DecodeError> {
         if !self.rest.is_empty() {
             self.fail(Fault::Trailing);
         }
@@ -86,6 +86,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next `len` bytes.
+    #[cfg_attr(not(feature = "std"), inline(never))]
     pub fn take(&mut self, len: usize) -> &'a [u8] {
         match self.rest.split_at_checked(len) {
             Some((taken, rest)) => {
@@ -100,6 +101,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next `N` bytes, zeros on a fault.
+    #[cfg_attr(not(feature = "std"), inline(never))]
     pub fn chunk<const N: usize>(&mut self) -> [u8; N] {
         match self.rest.split_first_chunk::<N>() {
             Some((chunk, rest)) => {
@@ -134,6 +136,7 @@ impl<'a> Reader<'a> {
     }
 
     /// An unsigned integer in seven-bit groups, lowest first, of at most 32 bits.
+    #[cfg_attr(not(feature = "std"), inline(never))]
     pub fn uvarint(&mut self) -> u32 {
         if let Some((&first, rest)) = self.rest.split_first()
             && first < 0x80
@@ -162,6 +165,7 @@ impl<'a> Reader<'a> {
 
     /// A length or count as this version writes it: compact (plus one, 0 is null), or 32 bits, or 16 bits where
     /// `short` (−1 is null).
+    #[cfg_attr(not(feature = "std"), inline(never))]
     fn length(&mut self, short: bool) -> Option<usize> {
         let value = if self.flexible {
             i64::from(self.uvarint()).wrapping_sub(1)

@@ -107,7 +107,7 @@ macro_rules! wire_has {
         $version <= $max
     };
     ($version:expr, $min:literal ..= $max:literal $(, $($null:tt)*)?) => {
-        ($min..=$max).contains(&$version)
+        { $version >= $min && $version <= $max }
     };
 }
 

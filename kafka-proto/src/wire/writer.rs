@@ -98,6 +98,7 @@ impl<'b> Writer<'b> {
     }
 
     /// Writes bytes as they are.
+    #[cfg_attr(not(feature = "std"), inline(never))]
     pub fn put(&mut self, bytes: &[u8]) {
         self.needed = self.needed.saturating_add(bytes.len());
         // Once something did not fit nothing may follow it: `rest` stays empty.
@@ -140,6 +141,7 @@ impl<'b> Writer<'b> {
 
     /// A length or count as this version writes it; `None` is null. `short` lengths have 16 bits where they are not
     /// compact.
+    #[cfg_attr(not(feature = "std"), inline(never))]
     fn length(&mut self, len: Option<usize>, short: bool) {
         let limit = if short { i16::MAX as usize } else { i32::MAX as usize };
         if len.is_some_and(|len| len > limit) {
