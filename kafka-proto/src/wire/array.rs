@@ -48,6 +48,12 @@ enum Other<'a> {
     },
 }
 
+/// How to pass over an element: all have this many bytes, or if 0, by reading it.
+struct Element<'a> {
+    fixed: usize,
+    skip: fn(&mut Reader<'a>),
+}
+
 impl<'a, T> Array<'a, T> {
     /// No elements.
     pub const EMPTY: Array<'a, T> = Array { repr: Repr::Slice(&[]) };
@@ -77,15 +83,7 @@ impl<'a, T> Array<'a, T> {
 
     /// The elements, read again from the message where it was received. An array made from a [`Source`] yields none.
     pub fn iter(&self) -> Iter<'a, T> {
-        Iter {
-            state: match &self.repr {
-                Repr::Slice(elements) => State::Slice(elements.iter()),
-                Repr::Other(other) => {
-                    let (reader, left) = other.reader();
-                    State::Checked { reader, left }
-                }
-            },
-        }
+        Iter { rest: *self }
     }
 }
 
@@ -97,39 +95,55 @@ impl<'a> Other<'a> {
         }
     }
 
-    fn reader(&self) -> (Reader<'a>, u32) {
-        match *self {
-            Other::Source(_) => (Reader::new(&[], 0, false), 0),
-            Other::Checked { bytes, count, version, flexible } => {
-                (Reader::new(bytes, version, flexible), count)
-            }
+    /// Reads the next element, if there is one, and leaves those behind it.
+    fn next(&mut self, read: &mut dyn FnMut(&mut Reader<'a>)) {
+        if let Other::Checked { bytes, count, version, flexible } = self
+            && let Some(left) = count.checked_sub(1)
+        {
+            let mut r = Reader::new(bytes, *version, *flexible);
+            read(&mut r);
+            (*bytes, *count) = (r.remaining(), left);
         }
     }
 
     /// Reads the count of an array and passes over its elements, checking them. Takes the element's code as a pointer:
     /// one loop serves all types.
     ///
-    /// Says whether there is an array, apart from it: an `Option` of it would have to be taken apart and put together.
-    fn read(r: &mut Reader<'a>, fixed: usize, skip: fn(&mut Reader<'a>)) -> (bool, Other<'a>) {
-        let (version, flexible) = (r.version(), r.is_flexible());
-        let nothing = Other::Checked { bytes: &[], count: 0, version, flexible };
-        let Some(count) = r.count() else { return (false, nothing) };
+    /// What is not there has no elements and, alone, no version: an `Option` would have to be taken apart and put
+    /// together again at each field.
+    fn read(r: &mut Reader<'a>, element: Element<'a>) -> Other<'a> {
+        let Some(count) = r.count() else { return Other::NULL };
         let start = r.remaining();
-        if fixed > 0 {
-            r.take(count.saturating_mul(fixed));
+        if element.fixed > 0 {
+            r.take(count.saturating_mul(element.fixed));
         } else {
             for _ in 0..count {
-                skip(r);
+                (element.skip)(r);
                 if r.failed() {
                     break;
                 }
             }
         }
         let len = start.len().saturating_sub(r.remaining().len());
+        let (version, flexible) = (r.version(), r.is_flexible());
         match (start.get(..len), u32::try_from(count)) {
-            (Some(bytes), Ok(count)) if !r.failed() => (true, Other::Checked { bytes, count, version, flexible }),
-            _ => (false, nothing),
+            (Some(bytes), Ok(count)) => Other::Checked { bytes, count, version, flexible },
+            _ => Other::NULL,
         }
+    }
+
+    fn read_present(r: &mut Reader<'a>, element: Element<'a>) -> Other<'a> {
+        let other = Other::read(r, element);
+        if other.is_null() {
+            r.fail(Fault::Null);
+        }
+        other
+    }
+
+    const NULL: Other<'a> = Other::Checked { bytes: &[], count: 0, version: -1, flexible: false };
+
+    fn is_null(&self) -> bool {
+        matches!(self, Other::Checked { version: -1, .. })
     }
 
     #[cfg(not(feature = "alloc"))]
@@ -163,31 +177,31 @@ impl<'a, T: Wire<'a>> Array<'a, T> {
 
 /// The elements of an [`Array`].
 pub struct Iter<'a, T> {
-    state: State<'a, T>,
-}
-
-enum State<'a, T> {
-    Slice(core::slice::Iter<'a, T>),
-    Checked { reader: Reader<'a>, left: u32 },
+    rest: Array<'a, T>,
 }
 
 impl<'a, T: Wire<'a>> Iterator for Iter<'a, T> {
     type Item = T;
 
     fn next(&mut self) -> Option<T> {
-        match &mut self.state {
-            State::Slice(elements) => elements.next().copied(),
-            State::Checked { reader, left } => {
-                *left = left.checked_sub(1)?;
-                Some(T::read(reader))
+        match &mut self.rest.repr {
+            Repr::Slice(elements) => {
+                let (first, rest) = elements.split_first()?;
+                *elements = rest;
+                Some(*first)
+            }
+            Repr::Other(other) => {
+                let mut element = None;
+                other.next(&mut |r| element = Some(T::read(r)));
+                element
             }
         }
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = match &self.state {
-            State::Slice(elements) => elements.len(),
-            State::Checked { left, .. } => usize::try_from(*left).unwrap_or(usize::MAX),
+        let left = match &self.rest.repr {
+            Repr::Other(Other::Source(_)) => 0,
+            _ => self.rest.len(),
         };
         (left, Some(left))
     }
@@ -223,11 +237,7 @@ impl<'a, T: Wire<'a>> Wire<'a> for Array<'a, T> {
     const KIND: crate::schema::Kind = crate::schema::Kind::Array(&T::KIND);
 
     fn read(r: &mut Reader<'a>) -> Self {
-        let (present, other) = Other::read(r, T::FIXED, skip::<T>);
-        if !present {
-            r.fail(Fault::Null);
-        }
-        Array { repr: Repr::Other(other) }
+        Array { repr: Repr::Other(Other::read_present(r, Element { fixed: T::FIXED, skip: skip::<T> })) }
     }
 
     fn write(&self, w: &mut Writer<'_>) {
@@ -258,8 +268,8 @@ impl<'a, T: Wire<'a>> Wire<'a> for Array<'a, T> {
     }
 
     fn read_nullable(r: &mut Reader<'a>) -> Option<Self> {
-        let (present, other) = Other::read(r, T::FIXED, skip::<T>);
-        present.then_some(Array { repr: Repr::Other(other) })
+        let other = Other::read(r, Element { fixed: T::FIXED, skip: skip::<T> });
+        if other.is_null() { None } else { Some(Array { repr: Repr::Other(other) }) }
     }
 
     fn write_nullable(value: Option<&Self>, w: &mut Writer<'_>) {

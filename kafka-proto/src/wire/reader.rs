@@ -1,6 +1,6 @@
 //! The sticky reader.
 
-use super::{DecodeError, Fault};
+use super::{DecodeError, Fault, VersionRange};
 
 /// Reads values off a message body; the first fault sticks.
 ///
@@ -31,6 +31,15 @@ impl<'a> Reader<'a> {
     /// A reader over one message body.
     pub fn new(bytes: &'a [u8], version: i16, flexible: bool) -> Reader<'a> {
         Reader { rest: bytes, behind: 0, total: bytes.len(), version, flexible, fault: None }
+    }
+
+    /// A reader over a message that exists in these versions; a version outside of them is a fault from the start.
+    pub(crate) fn of_message(bytes: &[u8], version: i16, range: VersionRange, flexible_from: i16) -> Reader<'_> {
+        let mut r = Reader::new(bytes, version, version >= flexible_from);
+        if !range.contains(version) {
+            r.fail(Fault::Version);
+        }
+        r
     }
 
     /// The API version the bytes are in.

@@ -1,6 +1,6 @@
 //! The sticky writer.
 
-use super::EncodeError;
+use super::{EncodeError, VersionRange};
 
 /// Writes values into a lent buffer; the first fault sticks, and counting goes on past the end of the buffer, so that
 /// [`needed`](Writer::needed) is exact.
@@ -43,6 +43,20 @@ impl<'b> Writer<'b> {
             gaps,
             gap_count: 0,
         }
+    }
+
+    /// A writer of a message that exists in these versions; a version outside of them is a fault from the start.
+    pub(crate) fn of_message(
+        out: &'b mut [u8],
+        version: i16,
+        range: VersionRange,
+        flexible_from: i16,
+    ) -> Writer<'b> {
+        let mut w = Writer::new(out, version, version >= flexible_from);
+        if !range.contains(version) {
+            w.fail(EncodeError::UnsupportedVersion);
+        }
+        w
     }
 
     /// A writer that only counts.
