@@ -7,7 +7,7 @@
 
 use crate::api::ApiKey;
 use crate::message::{Message, Request};
-use crate::wire::{DecodeError, EncodeError, Fault, Reader, Writer};
+use crate::wire::{DecodeError, EncodeError, Fault, Reader, VersionRange, Writer};
 
 /// Bytes of the length in front of every frame.
 pub const LENGTH_LEN: usize = 4;
@@ -46,33 +46,38 @@ pub fn encode_request<'a, R: Request<'a>>(
     body: &R,
     gaps: &mut [u32],
 ) -> Result<EncodedFrame, EncodeError> {
-    let flexible = R::FLEXIBLE_FROM <= header.0;
-    let mut w = begin_request(out, R::KEY, flexible, header, gaps);
-    if !R::VERSIONS.contains(header.0) {
-        w.fail(EncodeError::UnsupportedVersion);
-    }
+    let api = const { &Api { key: R::KEY, versions: R::VERSIONS, flexible_from: R::FLEXIBLE_FROM } };
+    let mut w = begin_request(out, api, &header, gaps);
     body.write(&mut w);
     let frame = measure(&w);
     finish(out, frame)
 }
 
+struct Api {
+    key: ApiKey,
+    versions: VersionRange,
+    flexible_from: i16,
+}
+
 // What does not depend on the message stands outside of the generic functions, once.
 fn begin_request<'b>(
     out: &'b mut [u8],
-    key: ApiKey,
-    flexible: bool,
-    header: (i16, i32, Option<&str>),
+    api: &Api,
+    header: &(i16, i32, Option<&str>),
     gaps: &'b mut [u32],
 ) -> Writer<'b> {
-    let (version, correlation_id, client_id) = header;
+    let (version, correlation_id, client_id) = *header;
     let mut w = Writer::with_gaps(out, version, false, gaps);
+    if !api.versions.contains(version) {
+        w.fail(EncodeError::UnsupportedVersion);
+    }
     w.i32(0);
-    w.i16(key.0);
+    w.i16(api.key.0);
     w.i16(version);
     w.i32(correlation_id);
     w.nullable_str(client_id);
-    w.set_flexible(flexible);
-    if flexible {
+    if version >= api.flexible_from {
+        w.set_flexible();
         w.uvarint(0);
     }
     w

@@ -95,14 +95,20 @@ impl<'a> Other<'a> {
         }
     }
 
-    /// Reads the next element, if there is one, and leaves those behind it.
-    fn next(&mut self, read: &mut dyn FnMut(&mut Reader<'a>)) {
-        if let Other::Checked { bytes, count, version, flexible } = self
-            && let Some(left) = count.checked_sub(1)
-        {
-            let mut r = Reader::new(bytes, *version, *flexible);
-            read(&mut r);
-            (*bytes, *count) = (r.remaining(), left);
+    /// A reader over the elements that are left, if there are any.
+    fn reader(&self) -> Option<Reader<'a>> {
+        match *self {
+            Other::Checked { bytes, count: 1.., version, flexible } => {
+                Some(Reader::new(bytes, version, flexible))
+            }
+            _ => None,
+        }
+    }
+
+    /// One element was read.
+    fn advance(&mut self, r: &Reader<'a>) {
+        if let Other::Checked { bytes, count, .. } = self {
+            (*bytes, *count) = (r.remaining(), count.saturating_sub(1));
         }
     }
 
@@ -191,9 +197,10 @@ impl<'a, T: Wire<'a>> Iterator for Iter<'a, T> {
                 Some(*first)
             }
             Repr::Other(other) => {
-                let mut element = None;
-                other.next(&mut |r| element = Some(T::read(r)));
-                element
+                let mut r = other.reader()?;
+                let element = T::read(&mut r);
+                other.advance(&r);
+                Some(element)
             }
         }
     }

@@ -34,7 +34,12 @@ impl<'a> Reader<'a> {
     }
 
     /// A reader over a message that exists in these versions; a version outside of them is a fault from the start.
-    pub(crate) fn of_message(bytes: &[u8], version: i16, range: VersionRange, flexible_from: i16) -> Reader<'_> {
+    pub(crate) fn of_message(
+        bytes: &[u8],
+        version: i16,
+        range: VersionRange,
+        flexible_from: i16,
+    ) -> Reader<'_> {
         let mut r = Reader::new(bytes, version, version >= flexible_from);
         if !range.contains(version) {
             r.fail(Fault::Version);
@@ -295,6 +300,11 @@ impl<'a> Reader<'a> {
     /// Passes over a block of tagged fields none of which is known.
     pub(crate) fn skip_tags(&mut self) {
         if !self.flexible {
+            return;
+        }
+        // Nearly always there are none.
+        if let Some((0, rest)) = self.rest.split_first() {
+            self.rest = rest;
             return;
         }
         let mut tags = self.tags();

@@ -89,8 +89,8 @@ impl<'b> Writer<'b> {
         self.gap_count
     }
 
-    pub(crate) fn set_flexible(&mut self, flexible: bool) {
-        self.flexible = flexible;
+    pub(crate) fn set_flexible(&mut self) {
+        self.flexible = true;
     }
 
     /// Notes a fault, unless there was one before.
