@@ -1,6 +1,6 @@
 //! The consumer: records out of assigned partitions.
 //!
-//! Each assigned partition has a [`cursor`]. Cursors that know their offset are fetched, one request per broker at a
+//! Each assigned partition has a cursor. Cursors that know their offset are fetched, one request per broker at a
 //! time; the others have it looked up first. What was fetched is handed out as a guard that owns its receive buffer
 //! ([`Fetched`]); while the application reads it, the next fetch is under way.
 

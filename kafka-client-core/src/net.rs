@@ -1,9 +1,9 @@
 //! Connections to the cluster: what producer and consumer share.
 //!
-//! [`Net`] knows brokers and connections, opens and closes them, negotiates versions, pairs answers with requests,
+//! `Net` knows brokers and connections, opens and closes them, negotiates versions, pairs answers with requests,
 //! and keeps the cluster's metadata fresh. It does not know what a produce or fetch request means: its owner asks
-//! for a connection with [`Net::accepting`], begins a request with [`Net::begin`], and gets the answer from
-//! [`Net::receive`].
+//! for a connection with `Net::accepting`, begins a request with `Net::begin`, and gets the answer from
+//! `Net::receive`.
 
 pub(crate) mod api;
 pub(crate) mod broker;
@@ -113,6 +113,9 @@ pub(crate) struct Net<'m> {
     /// Connections whose receive buffer waits to be given to the adapter.
     idle_rx: u32,
     pub(crate) closing: bool,
+    /// The finalized level of the cluster's feature `transaction.version` (KIP-890), and its epoch.
+    pub(crate) transaction_version: i16,
+    features_epoch: i64,
 }
 
 impl<'m> Net<'m> {
@@ -128,6 +131,8 @@ impl<'m> Net<'m> {
             refresh: Refresh::default(),
             idle_rx: 0,
             closing: false,
+            transaction_version: 0,
+            features_epoch: -1,
         }
     }
 
@@ -262,6 +267,11 @@ impl<'m> Net<'m> {
         let format = if refused { 0 } else { version };
         let response = ApiVersionsResponse::decode(format, body).map_err(Trouble::Malformed)?;
         let versions = Versions::negotiate(&response);
+        if cfg!(feature = "transactions") && response.finalized_features_epoch > self.features_epoch {
+            self.features_epoch = response.finalized_features_epoch;
+            let feature = response.finalized_features.iter().find(|f| f.name == "transaction.version");
+            self.transaction_version = feature.map_or(0, |f| f.max_version_level);
+        }
         let Some(entry) = self.conn(conn) else { return Ok(()) };
         if refused && versions.of(Api::Metadata).is_none() {
             // It lists at most what it wants to be asked with; an old one lists nothing and knows version 0.

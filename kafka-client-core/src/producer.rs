@@ -1,10 +1,12 @@
 //! The producer: records in, acknowledgements out.
 //!
-//! Its two halves meet in the partitions' queues of batches: the [`accumulator`] fills them, the [`sender`] empties
+//! Its two halves meet in the partitions' queues of batches: the accumulator fills them, the sender empties
 //! them. [`Producer`] joins them with the connections of [`net`](crate::net), and is what an adapter drives.
 
 mod accumulator;
 mod batch;
+mod coordinator;
+mod drive;
 mod identity;
 mod partition;
 mod partitioner;
@@ -12,8 +14,9 @@ mod pool;
 mod response;
 mod seal;
 mod sender;
-
-use core::net::SocketAddr;
+mod transaction;
+mod transaction_answers;
+mod transaction_rows;
 
 use kafka_proto::ErrorCode;
 use kafka_proto::compress::{check_level, is_built};
@@ -24,33 +27,30 @@ pub use batch::{BatchId, Delivery, Outcome, SendError, Ticket};
 pub use partitioner::{murmur2, partition_for_key};
 pub(crate) use seal::Scratch;
 pub use seal::Seal;
+pub use transaction::{GroupMetadata, TransactionError, TransactionState};
 
 use crate::config::{ClientConfig, ConfigError, ProducerConfig, check_producer};
-use crate::list::delist;
-use crate::machine::Machine;
 use crate::metadata::{TopicId, is_legal_topic_name};
-use crate::net::api::Api;
-use crate::net::{Action, Closed, ConnId, Host, HostId, Inbound, Net, RxBuf, Transmit, Trouble};
+use crate::net::{Host, HostId, Net, Trouble};
 use crate::resources::ProducerMemory;
 use crate::storage::{NIL, Storage, Table, Text};
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 use accumulator::Accumulator;
 pub(crate) use batch::Batch;
-use batch::Place;
 use identity::Identity;
 pub(crate) use partition::Partition;
-use partition::Wait;
 use partitioner::Sticky;
 use pool::Pool;
+use transaction::Transaction;
 
 /// A Kafka producer without I/O. Drive it as the [crate's documentation](crate) shows.
 ///
 /// * **Getters**: [`host`](Self::host), [`troubles`](Self::troubles), [`partitions`](Self::partitions),
 ///   [`unresolved`](Self::unresolved), [`is_flushed`](Self::is_flushed), [`is_closed`](Self::is_closed).
-/// * **What happened** (`handle_*`): [`Machine`]'s, and [`handle_sealed`](Self::handle_sealed).
+/// * **What happened** (`handle_*`): [`Machine`](crate::machine::Machine)'s, and [`handle_sealed`](Self::handle_sealed).
 /// * **Commands**: [`topic`](Self::topic), [`append`](Self::append), [`flush`](Self::flush),
 ///   [`release`](Self::release), [`close`](Self::close), [`abort`](Self::abort).
-/// * **What to do next** (`poll_*`): [`Machine`]'s, [`poll_seal`](Self::poll_seal) and
+/// * **What to do next** (`poll_*`): [`Machine`](crate::machine::Machine)'s, [`poll_seal`](Self::poll_seal) and
 ///   [`poll_delivery`](Self::poll_delivery).
 pub struct Producer<'m> {
     pub(crate) config: ProducerConfig,
@@ -58,6 +58,7 @@ pub struct Producer<'m> {
     pub(crate) acc: Accumulator<'m>,
     sticky: Table<'m, Sticky>,
     identity: Identity,
+    txn: Transaction<'m>,
     /// Where the next compressed batch goes; absent while a batch is being sealed.
     scratch: Option<Scratch<'m>>,
     closed: bool,
@@ -105,15 +106,38 @@ impl<'m> Producer<'m> {
             acc: Accumulator::new(pool, memory.partitions),
             sticky: Table::new(memory.sticky),
             identity: Identity::default(),
+            txn: Transaction::new(None, 0),
             scratch: memory.scratch,
             closed: false,
             flushed_to: 0,
         })
     }
 
+    /// Makes the producer transactional: `transactional.id`, and `transaction.timeout.ms` after which the coordinator
+    /// aborts a transaction that was left open. To be called before anything else.
+    ///
+    /// # Errors
+    /// Without idempotence, or with an empty id.
+    pub fn transactional(mut self, id: Text<'m>, timeout: Duration) -> Result<Self, ConfigError> {
+        if !cfg!(feature = "transactions") {
+            return Err(ConfigError {
+                setting: "transactional.id",
+                rule: "unset in a build without transactions",
+            });
+        }
+        if !self.config.idempotence || id.is_empty() {
+            return Err(ConfigError {
+                setting: "transactional.id",
+                rule: "not empty, with enable.idempotence=true",
+            });
+        }
+        self.txn = Transaction::new(Some(id), timeout.as_millis_i32());
+        Ok(self)
+    }
+
     // ---- Getters ----
 
-    /// The host that an [`Action::Resolve`] names.
+    /// The host that an [`Action::Resolve`](crate::net::Action::Resolve) names.
     pub fn host(&self, host: HostId) -> Host<'_> {
         self.net.host(host)
     }
@@ -211,6 +235,9 @@ impl<'m> Producer<'m> {
     ) -> Result<Appended, AppendError> {
         if self.closed || self.identity.refused.is_some() {
             return Err(AppendError::Closed);
+        }
+        if self.txn.is_on() && self.txn.state != TransactionState::Open {
+            return Err(AppendError::Transaction(self.txn.state));
         }
         let partitions = self.net.topics.topics[topic.0].partitions;
         if partitions == 0 {
@@ -324,147 +351,6 @@ impl<'m> Producer<'m> {
             count: batch.builder.count(),
             outcome: batch.outcome?,
         })
-    }
-
-    /// Open batches whose linger time is over become due.
-    fn handle_linger(&mut self, now: Instant) {
-        loop {
-            let slot = self.acc.pool.lingering();
-            if slot == NIL || self.acc.pool.batches[slot].created + self.config.linger > now {
-                return;
-            }
-            self.acc.pool.batches[slot].due = true;
-            self.touch(now, self.acc.pool.batches[slot].partition);
-        }
-    }
-
-    /// Batches older than `delivery.timeout.ms` are resolved.
-    fn handle_expiry(&mut self, now: Instant) {
-        let mut slot = self.acc.pool.oldest();
-        while slot != NIL {
-            let batch = &self.acc.pool.batches[slot];
-            if batch.created + self.config.delivery_timeout > now {
-                return;
-            }
-            let (newer, partition) = (batch.newer, batch.partition);
-            // One that is being sealed comes back in a moment.
-            if batch.place != Place::Sealing {
-                self.fail(now, slot, SendError::TimedOut);
-                self.settle(now, partition);
-            }
-            slot = newer;
-        }
-    }
-
-    fn handle_delayed(&mut self, now: Instant) {
-        let mut waiting = core::mem::take(&mut self.acc.delayed);
-        while let Some(partition) = delist(&mut self.acc.partitions, &mut waiting, Wait::Delayed) {
-            self.touch(now, partition);
-        }
-    }
-
-    fn on_metadata(&mut self, now: Instant) {
-        self.acc.cover(self.net.topics.partitions.len());
-        self.touch_all(now);
-    }
-}
-
-impl<'m> Machine<'m> for Producer<'m> {
-    fn host(&self, host: HostId) -> Host<'_> {
-        self.net.host(host)
-    }
-
-    fn handle_resolved(&mut self, now: Instant, host: HostId, found: &[SocketAddr]) {
-        self.net.handle_resolved(now, host, found);
-    }
-
-    fn handle_connected(&mut self, now: Instant, conn: ConnId) {
-        self.net.handle_connected(now, conn);
-    }
-
-    fn handle_closed(
-        &mut self,
-        now: Instant,
-        conn: ConnId,
-        why: Closed,
-        rx: Option<RxBuf<'m>>,
-        transmit: Option<Transmit<'m>>,
-    ) {
-        Producer::handle_closed(self, now, conn, why, rx, transmit);
-    }
-
-    fn handle_received(&mut self, now: Instant, conn: ConnId, mut rx: RxBuf<'m>) {
-        loop {
-            match self.net.receive(now, conn, &mut rx) {
-                Inbound::Done => break,
-                Inbound::Handled => self.touch_all(now),
-                Inbound::Metadata => self.on_metadata(now),
-                Inbound::Reply(mut reply) => {
-                    let body = rx.mem.get(reply.body.clone()).unwrap_or_default();
-                    let outcome = match reply.request.api {
-                        Api::Produce => self.on_produce(now, conn, &mut reply.request, body),
-                        Api::InitProducerId => self.on_identity(now, conn, reply.request.version, body),
-                        _ => Ok(()),
-                    };
-                    if let Err(trouble) = outcome {
-                        self.net.abandon(conn, reply.request, trouble);
-                        break;
-                    }
-                    rx.consume(reply.end);
-                }
-            }
-        }
-        self.net.keep_rx(conn, rx);
-        self.close_when_done();
-    }
-
-    fn handle_written(&mut self, now: Instant, transmit: Transmit<'m>) {
-        Producer::handle_written(self, now, transmit);
-    }
-
-    fn handle_timeout(&mut self, now: Instant) {
-        self.net.handle_timeout(now);
-        self.handle_linger(now);
-        self.handle_expiry(now);
-        self.handle_delayed(now);
-        self.close_when_done();
-    }
-
-    fn poll_action(&mut self, now: Instant) -> Option<Action> {
-        self.demand_identity(now);
-        self.net.poll_action(now)
-    }
-
-    fn poll_read(&mut self) -> Option<(ConnId, RxBuf<'m>)> {
-        self.net.poll_read()
-    }
-
-    fn poll_transmit(&mut self, now: Instant) -> Option<Transmit<'m>> {
-        if let Some(own) = self.net.poll_transmit(now) {
-            return Some(own);
-        }
-        if let Some(identity) = self.poll_identity(now) {
-            return Some(identity);
-        }
-        self.poll_produce(now)
-    }
-
-    fn poll_timeout(&mut self) -> Instant {
-        let mut next = self.net.poll_timeout().min(self.identity_at());
-        let lingering = self.acc.pool.lingering();
-        if lingering != NIL {
-            next = next.min(self.acc.pool.batches[lingering].created + self.config.linger);
-        }
-        let oldest = self.acc.pool.oldest();
-        if oldest != NIL {
-            next = next.min(self.acc.pool.batches[oldest].created + self.config.delivery_timeout);
-        }
-        let mut delayed = self.acc.delayed.head;
-        while delayed != NIL {
-            next = next.min(self.acc.partitions[delayed].backoff_until);
-            delayed = self.acc.partitions[delayed].next_delayed();
-        }
-        next
     }
 }
 

@@ -3,7 +3,11 @@
 //! On a server [`ProducerMemory::owned`] starts empty and grows with use. On a microcontroller a [`Resources`] lies
 //! in a `static` and lends everything; its const parameters are the only place where capacities are types.
 
+use core::mem::ManuallyDrop;
+
 use kafka_proto::record::BATCH_HEADER_LEN;
+
+use heapless::Vec;
 
 use crate::consumer::{Cursor, Fetched};
 use crate::metadata::{PartitionMeta, Topic, Topics};
@@ -92,19 +96,28 @@ pub struct Resources<
     const RX: usize,
     const HEAD: usize,
 > {
-    brokers: [Option<Broker<'m>>; BROKERS],
-    conns: [Option<Connection<'m>>; CONNS],
+    brokers: List<Broker<'m>, BROKERS>,
+    conns: List<Connection<'m>, CONNS>,
     rx_memory: [[u8; RX]; CONNS],
-    rx: [Option<RxBuf<'m>>; CONNS],
+    rx: List<RxBuf<'m>, CONNS>,
     head_memory: [[u8; HEAD]; CONNS],
-    parts: [[Option<Part<'m>>; PARTS]; CONNS],
-    tx: [Option<TxFrame<'m>>; CONNS],
-    topics: [Option<Topic<'m>>; TOPICS],
-    metadata: [Option<PartitionMeta>; PARTITIONS],
-    partitions: [Option<Partition>; PARTITIONS],
-    sticky: [Option<StickyEntry>; TOPICS],
+    parts: [List<Part<'m>, PARTS>; CONNS],
+    tx: List<TxFrame<'m>, CONNS>,
+    topics: List<Topic<'m>, TOPICS>,
+    metadata: List<PartitionMeta, PARTITIONS>,
+    partitions: List<Partition, PARTITIONS>,
+    sticky: List<StickyEntry, TOPICS>,
     slots: [[u8; BATCH]; SLOTS],
-    batches: [Option<Batch<'m>>; SLOTS],
+    batches: List<Batch<'m>, SLOTS>,
+}
+
+/// A table to be lent. What it holds is borrowed from the same [`Resources`], which therefore must not have a
+/// destructor: it could not live on a stack.
+type List<T, const N: usize> = ManuallyDrop<Vec<T, N>>;
+
+/// No entries yet: zeros, for a `static` that takes no room in flash.
+const fn empty<T, const N: usize>() -> List<T, N> {
+    ManuallyDrop::new(Vec::new())
 }
 
 /// Batches in a request of a producer in lent memory.
@@ -127,47 +140,47 @@ impl<
         const { assert!(BATCH > BATCH_HEADER_LEN + 8, "a batch must hold its header and a record") };
         const { assert!(CONNS > 0 && BROKERS > 0 && TOPICS > 0 && PARTITIONS > 0 && SLOTS > 0) };
         Resources {
-            brokers: [const { None }; BROKERS],
-            conns: [const { None }; CONNS],
+            brokers: empty(),
+            conns: empty(),
             rx_memory: [[0; RX]; CONNS],
-            rx: [const { None }; CONNS],
+            rx: empty(),
             head_memory: [[0; HEAD]; CONNS],
-            parts: [const { [const { None }; PARTS] }; CONNS],
-            tx: [const { None }; CONNS],
-            topics: [const { None }; TOPICS],
-            metadata: [const { None }; PARTITIONS],
-            partitions: [const { None }; PARTITIONS],
-            sticky: [const { None }; TOPICS],
+            parts: [const { empty() }; CONNS],
+            tx: empty(),
+            topics: empty(),
+            metadata: empty(),
+            partitions: empty(),
+            sticky: empty(),
             slots: [[0; BATCH]; SLOTS],
-            batches: [const { None }; SLOTS],
+            batches: empty(),
         }
     }
 
     /// Lends all of it to one producer.
     pub fn lend(&'m mut self) -> ProducerMemory<'m> {
-        let mut rx = Storage::lent(&mut self.rx);
+        let mut rx = Storage::lent(&mut *self.rx);
         for memory in &mut self.rx_memory {
             let _ = rx.push(RxBuf::new(Mem::Lent(memory)));
         }
-        let mut tx = Storage::lent(&mut self.tx);
+        let mut tx = Storage::lent(&mut *self.tx);
         for (head, parts) in self.head_memory.iter_mut().zip(&mut self.parts) {
-            let _ = tx.push(TxFrame::lent(head, parts));
+            let _ = tx.push(TxFrame::lent(head, &mut **parts));
         }
-        let mut batches = Storage::lent(&mut self.batches);
+        let mut batches = Storage::lent(&mut *self.batches);
         for slot in &mut self.slots {
             let _ = batches.push(Batch { mem: Some(Mem::Lent(slot)), ..Batch::default() });
         }
         ProducerMemory {
             net: NetMemory {
-                brokers: Storage::lent(&mut self.brokers),
-                conns: Storage::lent(&mut self.conns),
+                brokers: Storage::lent(&mut *self.brokers),
+                conns: Storage::lent(&mut *self.conns),
                 rx,
                 tx,
-                topics: Topics::new(Storage::lent(&mut self.topics), Storage::lent(&mut self.metadata)),
+                topics: Topics::new(Storage::lent(&mut *self.topics), Storage::lent(&mut *self.metadata)),
             },
             batches,
-            partitions: Storage::lent(&mut self.partitions),
-            sticky: Storage::lent(&mut self.sticky),
+            partitions: Storage::lent(&mut *self.partitions),
+            sticky: Storage::lent(&mut *self.sticky),
             scratch: None,
             slot_size: BATCH,
         }

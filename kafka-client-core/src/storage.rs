@@ -7,6 +7,8 @@
 
 use core::ops::{Deref, DerefMut, Index, IndexMut};
 
+use heapless::VecView;
+
 #[cfg(feature = "alloc")]
 extern crate alloc;
 #[cfg(feature = "alloc")]
@@ -16,14 +18,12 @@ use alloc::{boxed::Box, vec::Vec};
 pub(crate) const NIL: u32 = u32::MAX;
 
 /// A list whose memory is lent or owned.
+///
+/// Lent memory is a view of a `heapless::Vec`, which as part of a `static` is all zeros until it is used: it takes no
+/// room in flash.
 pub enum Storage<'m, T> {
-    /// Room for as many entries as the slice is long.
-    Lent {
-        /// The entries; those before `len` are `Some`.
-        entries: &'m mut [Option<T>],
-        /// How many are in use.
-        len: usize,
-    },
+    /// Room for as many entries as the vector behind the view has; none at all for `None`.
+    Lent(Option<&'m mut VecView<T>>),
     /// Grows on the heap.
     #[cfg(feature = "alloc")]
     Owned(Vec<T>),
@@ -31,8 +31,9 @@ pub enum Storage<'m, T> {
 
 impl<'m, T> Storage<'m, T> {
     /// An empty list in lent memory.
-    pub fn lent(entries: &'m mut [Option<T>]) -> Self {
-        Storage::Lent { entries, len: 0 }
+    pub fn lent(entries: &'m mut VecView<T>) -> Self {
+        entries.clear();
+        Storage::Lent(Some(entries))
     }
 
     /// An empty list on the heap.
@@ -41,13 +42,31 @@ impl<'m, T> Storage<'m, T> {
         Storage::Owned(Vec::new())
     }
 
+    /// The entries in use.
+    #[cfg_attr(not(feature = "alloc"), inline(never))]
+    pub fn as_slice(&self) -> &[T] {
+        match self {
+            Storage::Lent(Some(entries)) => entries,
+            Storage::Lent(None) => &[],
+            #[cfg(feature = "alloc")]
+            Storage::Owned(v) => v,
+        }
+    }
+
+    /// The entries in use, to change.
+    #[cfg_attr(not(feature = "alloc"), inline(never))]
+    pub fn as_mut_slice(&mut self) -> &mut [T] {
+        match self {
+            Storage::Lent(Some(entries)) => entries,
+            Storage::Lent(None) => &mut [],
+            #[cfg(feature = "alloc")]
+            Storage::Owned(v) => v,
+        }
+    }
+
     /// How many entries are in use.
     pub fn len(&self) -> usize {
-        match self {
-            Storage::Lent { len, .. } => *len,
-            #[cfg(feature = "alloc")]
-            Storage::Owned(v) => v.len(),
-        }
+        self.as_slice().len()
     }
 
     /// Whether no entry is in use.
@@ -58,23 +77,19 @@ impl<'m, T> Storage<'m, T> {
     /// How many more entries fit; `usize::MAX` where the heap decides.
     pub fn room(&self) -> usize {
         match self {
-            Storage::Lent { entries, len } => entries.len().saturating_sub(*len),
+            Storage::Lent(Some(entries)) => entries.capacity().saturating_sub(entries.len()),
+            Storage::Lent(None) => 0,
             #[cfg(feature = "alloc")]
             Storage::Owned(_) => usize::MAX,
         }
     }
 
     /// Appends an entry, or hands it back when the lent memory is full.
+    #[cfg_attr(not(feature = "alloc"), inline(never))]
     pub fn push(&mut self, entry: T) -> Result<(), T> {
         match self {
-            Storage::Lent { entries, len } => match entries.get_mut(*len) {
-                Some(place) => {
-                    *place = Some(entry);
-                    *len += 1;
-                    Ok(())
-                }
-                None => Err(entry),
-            },
+            Storage::Lent(Some(entries)) => entries.push(entry),
+            Storage::Lent(None) => Err(entry),
             #[cfg(feature = "alloc")]
             Storage::Owned(v) => {
                 v.push(entry);
@@ -84,12 +99,10 @@ impl<'m, T> Storage<'m, T> {
     }
 
     /// Removes the last entry.
+    #[cfg_attr(not(feature = "alloc"), inline(never))]
     pub fn pop(&mut self) -> Option<T> {
         match self {
-            Storage::Lent { entries, len } => {
-                *len = len.checked_sub(1)?;
-                entries.get_mut(*len)?.take()
-            }
+            Storage::Lent(entries) => entries.as_mut()?.pop(),
             #[cfg(feature = "alloc")]
             Storage::Owned(v) => v.pop(),
         }
@@ -97,57 +110,29 @@ impl<'m, T> Storage<'m, T> {
 
     /// The entry at `index`.
     pub fn get(&self, index: usize) -> Option<&T> {
-        match self {
-            Storage::Lent { entries, .. } => entries.get(index)?.as_ref(),
-            #[cfg(feature = "alloc")]
-            Storage::Owned(v) => v.get(index),
-        }
+        self.as_slice().get(index)
     }
 
     /// The entry at `index`, to change.
     pub fn get_mut(&mut self, index: usize) -> Option<&mut T> {
-        match self {
-            Storage::Lent { entries, .. } => entries.get_mut(index)?.as_mut(),
-            #[cfg(feature = "alloc")]
-            Storage::Owned(v) => v.get_mut(index),
-        }
+        self.as_mut_slice().get_mut(index)
     }
 
     /// Exchanges two entries; nothing happens when one does not exist.
     pub fn swap(&mut self, a: usize, b: usize) {
-        match self {
-            Storage::Lent { entries, len } => {
-                if let Some(Ok([a, b])) = entries.get_mut(..*len).map(|used| used.get_disjoint_mut([a, b])) {
-                    core::mem::swap(a, b);
-                }
-            }
-            #[cfg(feature = "alloc")]
-            Storage::Owned(v) => {
-                if let Ok([a, b]) = v.get_disjoint_mut([a, b]) {
-                    core::mem::swap(a, b);
-                }
-            }
+        if let Ok([a, b]) = self.as_mut_slice().get_disjoint_mut([a, b]) {
+            core::mem::swap(a, b);
         }
     }
 
     /// Walks the entries in order.
-    pub fn iter(&self) -> impl Iterator<Item = &T> + '_ {
-        let (lent, owned): (&[Option<T>], &[T]) = match self {
-            Storage::Lent { entries, .. } => (entries, &[]),
-            #[cfg(feature = "alloc")]
-            Storage::Owned(v) => (&[], v),
-        };
-        lent.iter().filter_map(Option::as_ref).chain(owned.iter())
+    pub fn iter(&self) -> core::slice::Iter<'_, T> {
+        self.as_slice().iter()
     }
 
     /// Walks the entries in order, to change them.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> + '_ {
-        let (lent, owned): (&mut [Option<T>], &mut [T]) = match self {
-            Storage::Lent { entries, .. } => (entries, &mut []),
-            #[cfg(feature = "alloc")]
-            Storage::Owned(v) => (&mut [], v),
-        };
-        lent.iter_mut().filter_map(Option::as_mut).chain(owned.iter_mut())
+    pub fn iter_mut(&mut self) -> core::slice::IterMut<'_, T> {
+        self.as_mut_slice().iter_mut()
     }
 }
 
@@ -157,7 +142,7 @@ impl<T> Default for Storage<'_, T> {
         #[cfg(feature = "alloc")]
         return Storage::owned();
         #[cfg(not(feature = "alloc"))]
-        return Storage::lent(&mut []);
+        return Storage::Lent(None);
     }
 }
 
@@ -200,7 +185,7 @@ impl<'m, T: Default> Table<'m, T> {
         0..self.len()
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> + '_ {
+    pub(crate) fn iter(&self) -> core::slice::Iter<'_, T> {
         self.entries.iter()
     }
 
@@ -212,12 +197,14 @@ impl<'m, T: Default> Table<'m, T> {
 
 impl<T> Index<u32> for Table<'_, T> {
     type Output = T;
+    #[cfg_attr(not(feature = "alloc"), inline(never))]
     fn index(&self, index: u32) -> &T {
         self.entries.get(index as usize).unwrap_or(&self.void)
     }
 }
 
 impl<T> IndexMut<u32> for Table<'_, T> {
+    #[cfg_attr(not(feature = "alloc"), inline(never))]
     fn index_mut(&mut self, index: u32) -> &mut T {
         self.entries.get_mut(index as usize).unwrap_or(&mut self.void)
     }
@@ -254,7 +241,10 @@ impl<'m> Mem<'m> {
             return true;
         }
         match self {
-            Mem::Lent(_) => false,
+            Mem::Lent(_) => {
+                let _ = keep;
+                false
+            }
             #[cfg(feature = "alloc")]
             Mem::Owned(old) => {
                 let mut new = Vec::with_capacity(len);

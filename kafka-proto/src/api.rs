@@ -35,10 +35,23 @@ macro_rules! apis {
 
             /// The first version with compact lengths, tagged fields and the longer header; `i16::MAX` where there
             /// is none. `None` for an unknown key.
-            pub const fn flexible_from(self) -> Option<i16> {
-                match self.0 {
-                    $($key => Some(flexible_from!($flexible)),)*
-                    _ => None,
+            pub fn flexible_from(self) -> Option<i16> {
+                // A byte for each key, because this table is in every firmware.
+                const NEVER: u8 = 0xfe;
+                const UNKNOWN: u8 = 0xff;
+                const TABLE: [u8; 95] = {
+                    let mut table = [UNKNOWN; 95];
+                    $(table[$key] = if flexible_from!($flexible) == i16::MAX {
+                        NEVER
+                    } else {
+                        flexible_from!($flexible) as u8
+                    };)*
+                    table
+                };
+                match *TABLE.get(usize::try_from(self.0).ok()?)? {
+                    UNKNOWN => None,
+                    NEVER => Some(i16::MAX),
+                    from => Some(from.into()),
                 }
             }
 

@@ -7,7 +7,7 @@
 
 use crate::api::ApiKey;
 use crate::message::{Message, Request};
-use crate::wire::{DecodeError, EncodeError, Fault, Reader, Writer};
+use crate::wire::{DecodeError, EncodeError, Fault, Reader, VersionRange, Writer};
 
 /// Bytes of the length in front of every frame.
 pub const LENGTH_LEN: usize = 4;
@@ -46,31 +46,41 @@ pub fn encode_request<'a, R: Request<'a>>(
     body: &R,
     gaps: &mut [u32],
 ) -> Result<EncodedFrame, EncodeError> {
-    let (version, correlation_id, client_id) = header;
-    if !R::VERSIONS.contains(version) {
-        return Err(EncodeError::UnsupportedVersion);
-    }
-    let api_key = R::KEY;
-    let mut w = Writer::with_gaps(out, version, version >= R::FLEXIBLE_FROM, gaps);
-    put_request_header(&mut w, &RequestHeader { api_key, api_version: version, correlation_id, client_id });
+    let api = const { &Api { key: R::KEY, versions: R::VERSIONS, flexible_from: R::FLEXIBLE_FROM } };
+    let mut w = begin_request(out, api, &header, gaps);
     body.write(&mut w);
-    let frame = measure(&w)?;
-    put_length(out, frame.frame_len)?;
-    Ok(frame)
+    let frame = measure(&w);
+    finish(out, frame)
 }
 
-fn put_request_header(w: &mut Writer<'_>, header: &RequestHeader<'_>) {
-    let flexible = w.is_flexible();
+struct Api {
+    key: ApiKey,
+    versions: VersionRange,
+    flexible_from: i16,
+}
+
+// What does not depend on the message stands outside of the generic functions, once.
+fn begin_request<'b>(
+    out: &'b mut [u8],
+    api: &Api,
+    header: &(i16, i32, Option<&str>),
+    gaps: &'b mut [u32],
+) -> Writer<'b> {
+    let (version, correlation_id, client_id) = *header;
+    let mut w = Writer::with_gaps(out, version, false, gaps);
+    if !api.versions.contains(version) {
+        w.fail(EncodeError::UnsupportedVersion);
+    }
     w.i32(0);
-    w.i16(header.api_key.0);
-    w.i16(header.api_version);
-    w.i32(header.correlation_id);
-    w.set_flexible(false);
-    w.nullable_str(header.client_id);
-    w.set_flexible(flexible);
-    if flexible {
+    w.i16(api.key.0);
+    w.i16(version);
+    w.i32(correlation_id);
+    w.nullable_str(client_id);
+    if version >= api.flexible_from {
+        w.set_flexible();
         w.uvarint(0);
     }
+    w
 }
 
 fn measure(w: &Writer<'_>) -> Result<EncodedFrame, EncodeError> {
@@ -79,13 +89,14 @@ fn measure(w: &Writer<'_>) -> Result<EncodedFrame, EncodeError> {
     Ok(EncodedFrame { head_len, frame_len, gaps: w.gap_count() })
 }
 
-fn put_length(out: &mut [u8], frame_len: usize) -> Result<(), EncodeError> {
-    let counted = frame_len.checked_sub(LENGTH_LEN).and_then(|len| i32::try_from(len).ok());
+fn finish(out: &mut [u8], frame: Result<EncodedFrame, EncodeError>) -> Result<EncodedFrame, EncodeError> {
+    let frame = frame?;
+    let counted = frame.frame_len.checked_sub(LENGTH_LEN).and_then(|len| i32::try_from(len).ok());
     let (Some(counted), Some(length)) = (counted, out.first_chunk_mut::<LENGTH_LEN>()) else {
         return Err(EncodeError::TooLong);
     };
     *length = counted.to_be_bytes();
-    Ok(())
+    Ok(frame)
 }
 
 /// Reads the header of a request, given the frame without its length; returns the body too.
@@ -124,9 +135,8 @@ pub fn encode_response<'a, M: Message<'a>>(
         w.uvarint(0);
     }
     body.write(&mut w);
-    let frame = measure(&w)?;
-    put_length(out, frame.frame_len)?;
-    Ok(frame.head_len)
+    let frame = measure(&w);
+    Ok(finish(out, frame)?.head_len)
 }
 
 /// Reads the header of the response to a request of this API and version, given the frame without its length; returns

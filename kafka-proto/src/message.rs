@@ -1,7 +1,7 @@
 //! What all messages can do.
 
 use crate::api::ApiKey;
-use crate::wire::{DecodeError, EncodeError, Fault, Reader, VersionRange, Wire, Writer};
+use crate::wire::{DecodeError, EncodeError, Reader, VersionRange, Wire, Writer};
 
 /// A request, a response, or a message that travels inside records.
 pub trait Message<'a>: Wire<'a> {
@@ -13,10 +13,7 @@ pub trait Message<'a>: Wire<'a> {
 
     /// Reads the body of a message, all of it. Afterwards every array in it can be iterated without a fault.
     fn decode(version: i16, body: &'a [u8]) -> Result<Self, DecodeError> {
-        if !Self::VERSIONS.contains(version) {
-            return Err(DecodeError::new(Fault::Version, 0));
-        }
-        let mut r = Reader::new(body, version, version >= Self::FLEXIBLE_FROM);
+        let mut r = Reader::of_message(body, version, Self::VERSIONS, Self::FLEXIBLE_FROM);
         let message = Self::read(&mut r);
         r.finish()?;
         Ok(message)
@@ -26,10 +23,7 @@ pub trait Message<'a>: Wire<'a> {
     ///
     /// A field that the version lacks is left out, whatever it holds.
     fn encode(&self, version: i16, out: &mut [u8]) -> Result<usize, EncodeError> {
-        if !Self::VERSIONS.contains(version) {
-            return Err(EncodeError::UnsupportedVersion);
-        }
-        let mut w = Writer::new(out, version, version >= Self::FLEXIBLE_FROM);
+        let mut w = Writer::of_message(out, version, Self::VERSIONS, Self::FLEXIBLE_FROM);
         self.write(&mut w);
         w.finish()
     }

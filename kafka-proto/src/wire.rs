@@ -88,6 +88,20 @@ impl<'a, T: Wire<'a>> Wire<'a> for Option<T> {
     }
 }
 
+/// Reads a field that is there from a version on.
+#[cfg_attr(not(feature = "std"), inline(never))]
+pub(crate) fn read_since<'a, T: Wire<'a>>(r: &mut Reader<'a>, min: i16, default: T) -> T {
+    if r.version() >= min { T::read(r) } else { default }
+}
+
+/// Writes a field that is there from a version on.
+#[cfg_attr(not(feature = "std"), inline(never))]
+pub(crate) fn write_since<'a, T: Wire<'a>>(w: &mut Writer<'_>, value: &T, min: i16) {
+    if w.version() >= min {
+        value.write(w);
+    }
+}
+
 /// What the tables do with fields that may be null in some versions only: elsewhere null is a fault.
 pub(crate) trait MaybeNull<'a>: Wire<'a> {
     /// Reads a value that must not be null.

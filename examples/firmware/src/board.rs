@@ -70,13 +70,22 @@ fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     exit_failed()
 }
 
+unsafe extern "C" {
+    /// Lowest word of the stack, from the linker.
+    static _stack_end: u32;
+    /// The word above its highest.
+    #[cfg(feature = "stack")]
+    static _stack_start: u32;
+}
+
+/// Bytes between the stack pointer and the statics, now.
+pub fn stack_free() -> u32 {
+    cortex_m::register::msp::read().saturating_sub((&raw const _stack_end) as u32)
+}
+
 /// Most stack used since reset, in bytes.
 #[cfg(feature = "stack")]
 pub fn stack_peak() -> usize {
-    unsafe extern "C" {
-        static _stack_end: u32;
-        static _stack_start: u32;
-    }
     let (mut word, top) = (&raw const _stack_end, &raw const _stack_start);
     // SAFETY: all words between the two linker symbols are RAM that was painted at reset.
     while word < top && unsafe { word.read_volatile() } == cortex_m_rt::STACK_PAINT_VALUE {

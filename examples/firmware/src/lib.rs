@@ -6,3 +6,5 @@ pub mod clock;
 pub mod lan9118;
 pub mod log;
 pub mod net;
+pub mod sensors;
+pub mod sizes;

@@ -48,11 +48,23 @@ fn config() -> Config {
     })
 }
 
-/// The program's one socket with its buffers. To be called once.
-pub fn socket(stack: Stack<'static>) -> TcpSocket<'static> {
+/// The buffers of the program's one connection. To be taken once.
+fn buffers() -> (&'static mut [u8], &'static mut [u8]) {
     static RX: ConstStaticCell<[u8; TCP_BUFFER_BYTES]> = ConstStaticCell::new([0; TCP_BUFFER_BYTES]);
     static TX: ConstStaticCell<[u8; TCP_BUFFER_BYTES]> = ConstStaticCell::new([0; TCP_BUFFER_BYTES]);
-    let mut socket = TcpSocket::new(stack, RX.take(), TX.take());
+    (RX.take(), TX.take())
+}
+
+/// The program's one socket. To be called once, instead of [`tcp`].
+pub fn socket(stack: Stack<'static>) -> TcpSocket<'static> {
+    let (rx, tx) = buffers();
+    let mut socket = TcpSocket::new(stack, rx, tx);
     socket.set_timeout(Some(Duration::from_secs(10)));
     socket
+}
+
+/// The program's one connector. To be called once, instead of [`socket`].
+pub fn tcp(stack: Stack<'static>) -> kafka_embassy::Tcp<'static> {
+    let (rx, tx) = buffers();
+    kafka_embassy::Tcp::new(stack, rx, tx)
 }

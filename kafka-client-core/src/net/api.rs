@@ -14,9 +14,14 @@ pub(crate) enum Api {
     InitProducerId,
     Fetch,
     ListOffsets,
+    FindCoordinator,
+    AddPartitionsToTxn,
+    AddOffsetsToTxn,
+    TxnOffsetCommit,
+    EndTxn,
 }
 
-const COUNT: usize = 6;
+const COUNT: usize = 11;
 
 /// Key, oldest and newest version that the client negotiates, in the order of [`Api`].
 const SUPPORTED: [(ApiKey, i16, i16); COUNT] = [
@@ -26,6 +31,11 @@ const SUPPORTED: [(ApiKey, i16, i16); COUNT] = [
     (ApiKey::INIT_PRODUCER_ID, 0, 5),
     (ApiKey::FETCH, 4, 17),
     (ApiKey::LIST_OFFSETS, 1, 10),
+    (ApiKey::FIND_COORDINATOR, 0, 6),
+    (ApiKey::ADD_PARTITIONS_TO_TXN, 0, 3),
+    (ApiKey::ADD_OFFSETS_TO_TXN, 0, 4),
+    (ApiKey::TXN_OFFSET_COMMIT, 0, 5),
+    (ApiKey::END_TXN, 0, 5),
 ];
 
 impl Api {

@@ -1,5 +1,7 @@
 //! Bytes on their way in: the buffer a connection receives into, and where a frame ends in it.
 
+use heapless::VecView;
+
 use crate::consumer::Chunk;
 use crate::storage::{Mem, Storage};
 
@@ -58,7 +60,7 @@ impl<'m> RxBuf<'m> {
     }
 
     /// A buffer over lent memory, with room to note the parts of a fetch response.
-    pub fn with_chunks(mem: Mem<'m>, chunks: &'m mut [Option<Chunk>]) -> Self {
+    pub fn with_chunks(mem: Mem<'m>, chunks: &'m mut VecView<Chunk>) -> Self {
         RxBuf { mem, filled: 0, stop: 0, chunks: Storage::lent(chunks) }
     }
 

@@ -3,6 +3,8 @@
 //! A produce request is a few dozen bytes of header and, between them, whole batches that stay where they were
 //! built. A [`Transmit`] owns both while the adapter writes, so nothing is copied and the core is not borrowed.
 
+use heapless::VecView;
+
 use crate::net::ConnId;
 use crate::storage::{Mem, Storage};
 
@@ -18,7 +20,7 @@ pub struct Part<'m> {
     pub(crate) mem: Mem<'m>,
 }
 
-/// The memory of one frame: bytes for the head, room for its parts. Lent by [`Resources`](crate::producer::Memory)
+/// The memory of one frame: bytes for the head, room for its parts. Lent by [`Resources`](crate::resources::Resources)
 /// or grown on the heap, and used again for every request.
 pub struct TxFrame<'m> {
     pub(crate) head: Mem<'m>,
@@ -28,7 +30,7 @@ pub struct TxFrame<'m> {
 impl<'m> TxFrame<'m> {
     /// A frame in lent memory: `head` holds the largest request without its records, `parts` as many batches as
     /// one produce request may carry.
-    pub fn lent(head: &'m mut [u8], parts: &'m mut [Option<Part<'m>>]) -> Self {
+    pub fn lent(head: &'m mut [u8], parts: &'m mut VecView<Part<'m>>) -> Self {
         TxFrame { head: Mem::Lent(head), parts: Storage::lent(parts) }
     }
 

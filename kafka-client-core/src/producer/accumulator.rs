@@ -9,6 +9,7 @@ use kafka_proto::record::{BATCH_HEADER_LEN, BatchBuilder, NewRecord};
 use super::batch::{Batch, Place, Ticket};
 use super::partition::{Partition, Wait};
 use super::pool::Pool;
+use super::transaction::{TransactionError, TransactionState};
 use crate::list::{List, enlist};
 use crate::storage::{NIL, Storage, Table};
 use crate::time::Instant;
@@ -60,6 +61,8 @@ pub enum AppendError {
         /// `max.request.size`, or the size of a slot where memory cannot be allocated.
         max: usize,
     },
+    /// The producer is transactional, and no transaction is open.
+    Transaction(TransactionState),
     /// The producer is closed, or was refused by the cluster for good.
     Closed,
 }
@@ -79,6 +82,7 @@ impl core::fmt::Display for AppendError {
             AppendError::TooLarge { size, max } => {
                 write!(f, "the record needs a batch of {size} bytes, and the largest allowed is {max}")
             }
+            AppendError::Transaction(state) => TransactionError::WrongState(*state).fmt(f),
             AppendError::Closed => f.write_str("the producer is closed"),
         }
     }

@@ -50,7 +50,8 @@ impl Identity {
 impl<'m> Producer<'m> {
     fn wants_identity(&self) -> bool {
         let identity = &self.identity;
-        self.config.idempotence && !identity.is_known() && !identity.asked && identity.refused.is_none()
+        let own = self.config.idempotence && !self.txn.is_on();
+        own && !identity.is_known() && !identity.asked && identity.refused.is_none()
     }
 
     /// A batch waits for a producer id: some connection is needed to ask on.

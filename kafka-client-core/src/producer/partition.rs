@@ -1,6 +1,7 @@
 //! What the producer keeps per partition: its queue of batches, oldest first, and its place in the sequence.
 
 use super::batch::{Batch, Place};
+use super::transaction::Joining;
 use crate::list::{Link, Linked};
 use crate::storage::{NIL, Table};
 use crate::time::Instant;
@@ -38,6 +39,9 @@ pub(crate) struct Partition {
     pub(crate) epoch: i16,
     pub(crate) next_sequence: i32,
     pub(crate) backoff_until: Instant,
+    /// Whether it is part of the transaction `txn_serial`.
+    pub(crate) joining: Joining,
+    pub(crate) txn_serial: u32,
     full: Link,
     due: Link,
     ready: Link,
@@ -57,6 +61,8 @@ impl Default for Partition {
             epoch: -1,
             next_sequence: 0,
             backoff_until: Instant(0),
+            joining: Joining::No,
+            txn_serial: 0,
             full: Link::FREE,
             due: Link::FREE,
             ready: Link::FREE,

@@ -5,7 +5,9 @@
 //! age: linger and delivery timeouts are the same for all, so the oldest is always the next to be due.
 
 use super::batch::{Batch, BatchId, Place};
-use crate::storage::{Mem, NIL, Storage, Table};
+#[cfg(feature = "alloc")]
+use crate::storage::Mem;
+use crate::storage::{NIL, Storage, Table};
 use crate::time::Instant;
 
 pub(crate) struct Pool<'m> {

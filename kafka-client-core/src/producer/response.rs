@@ -137,7 +137,7 @@ impl<'m> Producer<'m> {
     /// log gets a new sequence; of one that may be, nobody can tell any more.
     fn renew(&mut self, now: Instant, slot: u32, error: SendError) {
         let partition = self.acc.pool.batches[slot].partition;
-        if self.acc.pool.batches[slot].maybe_written || !self.config.idempotence {
+        if self.acc.pool.batches[slot].maybe_written || !self.config.idempotence || self.txn.is_on() {
             self.refuse(now, slot, error);
             return;
         }

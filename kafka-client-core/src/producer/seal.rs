@@ -108,6 +108,9 @@ impl<'m> Producer<'m> {
     /// Whether another batch of the partition may get a stamp now.
     pub(super) fn may_stamp(&self, partition: u32) -> bool {
         let queue = &self.acc.partitions[partition];
+        if !self.joined(partition) {
+            return false;
+        }
         if !self.config.idempotence {
             return queue.stamped < self.net.config.max_in_flight;
         }
@@ -142,6 +145,7 @@ impl<'m> Producer<'m> {
                 producer_id: queue.producer_id,
                 producer_epoch: queue.epoch,
                 base_sequence: queue.next_sequence,
+                transactional: self.txn.is_on(),
                 ..Stamp::NONE
             };
             queue.next_sequence = advance_sequence(queue.next_sequence, batch.builder.count());
@@ -222,7 +226,10 @@ impl<'m> Producer<'m> {
         let queue = &mut self.acc.partitions[partition];
         if queue.unresolved && queue.stamped == 0 {
             queue.unresolved = false;
-            if queue.producer_id == self.identity.id && queue.epoch == self.identity.epoch {
+            if self.txn.is_on() {
+                // Only the coordinator raises the epoch of a transactional producer.
+                self.txn.renew = true;
+            } else if queue.producer_id == self.identity.id && queue.epoch == self.identity.epoch {
                 self.identity.bump();
             }
         }
@@ -250,6 +257,9 @@ impl<'m> Producer<'m> {
             && let Some(work) = self.net.brokers[leader].work.first_mut()
         {
             enlist(partitions, work, Wait::Ready, partition);
+        }
+        if sealable != NIL {
+            self.want_joined(partition);
         }
         if sealable != NIL && self.may_stamp(partition) {
             if self.acc.pool.batches[sealable].place == Place::Closed {

@@ -104,10 +104,14 @@ impl<'m> Producer<'m> {
         let timeout = self.net.config.request_timeout;
         let acks = self.config.acks;
         let mut gaps = [0u32; PARTS_MAX];
+        let transactional = self.txn.is_on();
+        let version =
+            if transactional && !self.transactions_v2() { version.min(V1_PRODUCE) } else { version };
+        self.txn.begun |= transactional && !frame.parts.is_empty();
         while !frame.parts.is_empty() {
             let topics = RequestTopics { parts: &frame.parts, producer: self };
             let body = ProduceRequest {
-                transactional_id: None,
+                transactional_id: transactional.then_some(&*self.txn.id),
                 acks: acks.to_wire(),
                 timeout_ms: timeout.as_millis_i32(),
                 topic_data: Array::source(&topics),
@@ -215,6 +219,9 @@ impl<'m> Producer<'m> {
         while let Some(request) = self.net.take_unanswered(now, conn) {
             match request.api {
                 Api::Produce => self.chain_lost(now, &request),
+                api if self.txn.is_on() && api != Api::Metadata && api != Api::ApiVersions => {
+                    self.transaction_lost(now, api);
+                }
                 Api::InitProducerId => self.identity_failed(now),
                 _ => {}
             }
@@ -289,6 +296,9 @@ impl<'m> Producer<'m> {
         self.acc.pool.retire(slot);
         let acked = matches!(outcome, Outcome::Acked { .. });
         self.acc.pool.batches[slot].outcome = Some(outcome);
+        if self.txn.is_on() {
+            self.note_outcome(&outcome);
+        }
         self.acc.push_resolved(slot);
         if stamped && acked {
             self.acc.partitions[partition].established = true;
@@ -315,6 +325,9 @@ impl<'m> Producer<'m> {
         self.acc.free_if_done(slot);
     }
 }
+
+/// The newest version that does not add partitions to the transaction by itself (KIP-890).
+const V1_PRODUCE: i16 = 11;
 
 /// The topics of a produce request, written from the parts of its frame.
 struct RequestTopics<'a, 'm> {

@@ -1,6 +1,6 @@
 //! Arrays: one type for those to be sent and those that were received.
 
-use super::{Reader, Wire, Writer};
+use super::{Fault, Reader, Wire, Writer};
 use core::fmt;
 
 /// Elements made one at a time while the message is written, so that a request needs no memory for its arrays.
@@ -22,6 +22,9 @@ pub trait Source {
 /// To be sent it is a slice or a [`Source`]; received it is a stretch of the message. Decoding a message walks each
 /// array once, with every check; afterwards [`iter`](Array::iter) reads the elements again and cannot fail.
 ///
+/// A received array can be sent on, in another version too. Only builds without `alloc` spare themselves the code that
+/// takes: there it must be sent in the version it came in ([`EncodeError::OtherVersion`](super::EncodeError)).
+///
 /// A null array is not an empty one: where null is allowed the type is `Option<Array<…>>`.
 pub struct Array<'a, T> {
     repr: Repr<'a, T>,
@@ -29,6 +32,13 @@ pub struct Array<'a, T> {
 
 enum Repr<'a, T> {
     Slice(&'a [T]),
+    Other(Other<'a>),
+}
+
+/// What does not depend on the type of the elements, so that its code is there only once.
+#[derive(Clone, Copy)]
+enum Other<'a> {
+    Source(&'a dyn Source),
     /// Bytes that hold `count` valid elements.
     Checked {
         bytes: &'a [u8],
@@ -36,7 +46,12 @@ enum Repr<'a, T> {
         version: i16,
         flexible: bool,
     },
-    Source(&'a dyn Source),
+}
+
+/// How to pass over an element: all have this many bytes, or if 0, by reading it.
+struct Element<'a> {
+    fixed: usize,
+    skip: fn(&mut Reader<'a>),
 }
 
 impl<'a, T> Array<'a, T> {
@@ -50,15 +65,14 @@ impl<'a, T> Array<'a, T> {
 
     /// An array to be sent whose elements are made while it is written. It cannot be iterated.
     pub const fn source(source: &'a dyn Source) -> Array<'a, T> {
-        Array { repr: Repr::Source(source) }
+        Array { repr: Repr::Other(Other::Source(source)) }
     }
 
     /// How many elements there are.
     pub fn len(&self) -> usize {
         match &self.repr {
             Repr::Slice(elements) => elements.len(),
-            Repr::Checked { count, .. } => usize::try_from(*count).unwrap_or(usize::MAX),
-            Repr::Source(source) => source.len(),
+            Repr::Other(other) => other.len(),
         }
     }
 
@@ -69,15 +83,94 @@ impl<'a, T> Array<'a, T> {
 
     /// The elements, read again from the message where it was received. An array made from a [`Source`] yields none.
     pub fn iter(&self) -> Iter<'a, T> {
-        Iter {
-            state: match &self.repr {
-                Repr::Slice(elements) => State::Slice(elements.iter()),
-                Repr::Checked { bytes, count, version, flexible } => {
-                    State::Checked { reader: Reader::new(bytes, *version, *flexible), left: *count }
-                }
-                Repr::Source(_) => State::Slice([].iter()),
-            },
+        Iter { rest: *self }
+    }
+}
+
+impl<'a> Other<'a> {
+    fn len(&self) -> usize {
+        match self {
+            Other::Source(source) => source.len(),
+            Other::Checked { count, .. } => usize::try_from(*count).unwrap_or(usize::MAX),
         }
+    }
+
+    /// A reader over the elements that are left, if there are any.
+    fn reader(&self) -> Option<Reader<'a>> {
+        match *self {
+            Other::Checked { bytes, count: 1.., version, flexible } => {
+                Some(Reader::new(bytes, version, flexible))
+            }
+            _ => None,
+        }
+    }
+
+    /// One element was read.
+    fn advance(&mut self, r: &Reader<'a>) {
+        if let Other::Checked { bytes, count, .. } = self {
+            (*bytes, *count) = (r.remaining(), count.saturating_sub(1));
+        }
+    }
+
+    /// Reads the count of an array and passes over its elements, checking them. Takes the element's code as a pointer:
+    /// one loop serves all types.
+    ///
+    /// What is not there has no elements and, alone, no version: an `Option` would have to be taken apart and put
+    /// together again at each field.
+    fn read(r: &mut Reader<'a>, element: Element<'a>) -> Other<'a> {
+        let Some(count) = r.count() else { return Other::NULL };
+        let start = r.remaining();
+        if element.fixed > 0 {
+            r.take(count.saturating_mul(element.fixed));
+        } else {
+            for _ in 0..count {
+                (element.skip)(r);
+                if r.failed() {
+                    break;
+                }
+            }
+        }
+        let len = start.len().saturating_sub(r.remaining().len());
+        let (version, flexible) = (r.version(), r.is_flexible());
+        match (start.get(..len), u32::try_from(count)) {
+            (Some(bytes), Ok(count)) => Other::Checked { bytes, count, version, flexible },
+            _ => Other::NULL,
+        }
+    }
+
+    fn read_present(r: &mut Reader<'a>, element: Element<'a>) -> Other<'a> {
+        let other = Other::read(r, element);
+        if other.is_null() {
+            r.fail(Fault::Null);
+        }
+        other
+    }
+
+    const NULL: Other<'a> = Other::Checked { bytes: &[], count: 0, version: -1, flexible: false };
+
+    fn is_null(&self) -> bool {
+        matches!(self, Other::Checked { version: -1, .. })
+    }
+
+    #[cfg(not(feature = "alloc"))]
+    fn write(&self, w: &mut Writer<'_>) {
+        match *self {
+            Other::Source(source) => write_elements(w, source.len(), &|index, w| source.write(index, w)),
+            Other::Checked { bytes, version, flexible, .. } => {
+                if (version, flexible) != (w.version(), w.is_flexible()) {
+                    w.fail(super::EncodeError::OtherVersion);
+                }
+                w.count(Some(self.len()));
+                w.put(bytes);
+            }
+        }
+    }
+}
+
+fn write_elements(w: &mut Writer<'_>, count: usize, write: &dyn Fn(usize, &mut Writer<'_>)) {
+    w.count(Some(count));
+    for index in 0..count {
+        write(index, w);
     }
 }
 
@@ -90,31 +183,32 @@ impl<'a, T: Wire<'a>> Array<'a, T> {
 
 /// The elements of an [`Array`].
 pub struct Iter<'a, T> {
-    state: State<'a, T>,
-}
-
-enum State<'a, T> {
-    Slice(core::slice::Iter<'a, T>),
-    Checked { reader: Reader<'a>, left: u32 },
+    rest: Array<'a, T>,
 }
 
 impl<'a, T: Wire<'a>> Iterator for Iter<'a, T> {
     type Item = T;
 
     fn next(&mut self) -> Option<T> {
-        match &mut self.state {
-            State::Slice(elements) => elements.next().copied(),
-            State::Checked { reader, left } => {
-                *left = left.checked_sub(1)?;
-                Some(T::read(reader))
+        match &mut self.rest.repr {
+            Repr::Slice(elements) => {
+                let (first, rest) = elements.split_first()?;
+                *elements = rest;
+                Some(*first)
+            }
+            Repr::Other(other) => {
+                let mut r = other.reader()?;
+                let element = T::read(&mut r);
+                other.advance(&r);
+                Some(element)
             }
         }
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = match &self.state {
-            State::Slice(elements) => elements.len(),
-            State::Checked { left, .. } => usize::try_from(*left).unwrap_or(usize::MAX),
+        let left = match &self.rest.repr {
+            Repr::Other(Other::Source(_)) => 0,
+            _ => self.rest.len(),
         };
         (left, Some(left))
     }
@@ -140,16 +234,6 @@ impl<'a, T: Wire<'a>> IntoIterator for &Array<'a, T> {
     }
 }
 
-/// Passes over `count` elements. Takes the element's code as a pointer: one loop serves all types.
-fn walk<'a>(r: &mut Reader<'a>, count: usize, skip: fn(&mut Reader<'a>)) {
-    for _ in 0..count {
-        skip(r);
-        if r.failed() {
-            return;
-        }
-    }
-}
-
 fn skip<'a, T: Wire<'a>>(r: &mut Reader<'a>) {
     T::read(r);
 }
@@ -160,19 +244,25 @@ impl<'a, T: Wire<'a>> Wire<'a> for Array<'a, T> {
     const KIND: crate::schema::Kind = crate::schema::Kind::Array(&T::KIND);
 
     fn read(r: &mut Reader<'a>) -> Self {
-        let array = Self::read_nullable(r);
-        r.present(array)
+        Array { repr: Repr::Other(Other::read_present(r, Element { fixed: T::FIXED, skip: skip::<T> })) }
     }
 
     fn write(&self, w: &mut Writer<'_>) {
-        w.count(Some(self.len()));
         match &self.repr {
-            Repr::Source(source) => {
-                for index in 0..source.len() {
-                    source.write(index, w);
+            Repr::Slice(elements) => write_elements(w, elements.len(), &|index, w| {
+                if let Some(element) = elements.get(index) {
+                    element.write(w);
                 }
+            }),
+            #[cfg(not(feature = "alloc"))]
+            Repr::Other(other) => other.write(w),
+            #[cfg(feature = "alloc")]
+            Repr::Other(Other::Source(source)) => {
+                write_elements(w, source.len(), &|index, w| source.write(index, w));
             }
-            _ => {
+            #[cfg(feature = "alloc")]
+            Repr::Other(Other::Checked { .. }) => {
+                w.count(Some(self.len()));
                 for element in self {
                     element.write(w);
                 }
@@ -185,20 +275,8 @@ impl<'a, T: Wire<'a>> Wire<'a> for Array<'a, T> {
     }
 
     fn read_nullable(r: &mut Reader<'a>) -> Option<Self> {
-        let count = r.count()?;
-        let start = r.remaining();
-        if T::FIXED > 0 {
-            r.take(count.saturating_mul(T::FIXED));
-        } else {
-            walk(r, count, skip::<T>);
-        }
-        if r.failed() {
-            return None;
-        }
-        let bytes = start.get(..start.len().checked_sub(r.remaining().len())?)?;
-        let (version, flexible) = (r.version(), r.is_flexible());
-        // A count never exceeds i32::MAX, the largest length field.
-        Some(Array { repr: Repr::Checked { bytes, count: u32::try_from(count).ok()?, version, flexible } })
+        let other = Other::read(r, Element { fixed: T::FIXED, skip: skip::<T> });
+        if other.is_null() { None } else { Some(Array { repr: Repr::Other(other) }) }
     }
 
     fn write_nullable(value: Option<&Self>, w: &mut Writer<'_>) {
@@ -254,7 +332,7 @@ impl<'a, T: Wire<'a>> PartialEq for Array<'a, T> {
 impl<'a, T: Wire<'a> + fmt::Debug> fmt::Debug for Array<'a, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.repr {
-            Repr::Source(source) => write!(f, "[{} elements of a source]", source.len()),
+            Repr::Other(Other::Source(source)) => write!(f, "[{} elements of a source]", source.len()),
             _ => f.debug_list().entries(self.iter()).finish(),
         }
     }

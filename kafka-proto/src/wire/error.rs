@@ -91,6 +91,8 @@ pub enum EncodeError {
     TooLong,
     /// A field is null which this version of the message does not allow to be null.
     Null,
+    /// An array that was received in one version is to be sent in another, which takes the feature `alloc`.
+    OtherVersion,
     /// More [`Records::Elsewhere`](crate::wire::Records::Elsewhere) than the caller gave places to note.
     TooManyGaps,
 }
@@ -102,6 +104,7 @@ impl fmt::Display for EncodeError {
             EncodeError::UnsupportedVersion => f.write_str("the message does not exist in this version"),
             EncodeError::TooLong => f.write_str("a value is longer than its length field can say"),
             EncodeError::Null => f.write_str("null in a field that must not be null in this version"),
+            EncodeError::OtherVersion => f.write_str("an array of another version cannot be sent on"),
             EncodeError::TooManyGaps => f.write_str("more records elsewhere than places to note them"),
         }
     }

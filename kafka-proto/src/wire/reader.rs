@@ -1,6 +1,6 @@
 //! The sticky reader.
 
-use super::{DecodeError, Fault};
+use super::{DecodeError, Fault, VersionRange};
 
 /// Reads values off a message body; the first fault sticks.
 ///
@@ -31,6 +31,20 @@ impl<'a> Reader<'a> {
     /// A reader over one message body.
     pub fn new(bytes: &'a [u8], version: i16, flexible: bool) -> Reader<'a> {
         Reader { rest: bytes, behind: 0, total: bytes.len(), version, flexible, fault: None }
+    }
+
+    /// A reader over a message that exists in these versions; a version outside of them is a fault from the start.
+    pub(crate) fn of_message(
+        bytes: &[u8],
+        version: i16,
+        range: VersionRange,
+        flexible_from: i16,
+    ) -> Reader<'_> {
+        let mut r = Reader::new(bytes, version, version >= flexible_from);
+        if !range.contains(version) {
+            r.fail(Fault::Version);
+        }
+        r
     }
 
     /// The API version the bytes are in.
@@ -70,7 +84,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The verdict: everything was read and nothing is left.
-    pub fn finish(mut self) -> Result<(), DecodeError> {
+    pub fn finish(&mut self) -> Result<(), DecodeError> {
         if !self.rest.is_empty() {
             self.fail(Fault::Trailing);
         }
@@ -86,6 +100,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next `len` bytes.
+    #[cfg_attr(not(feature = "std"), inline(never))]
     pub fn take(&mut self, len: usize) -> &'a [u8] {
         match self.rest.split_at_checked(len) {
             Some((taken, rest)) => {
@@ -100,6 +115,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next `N` bytes, zeros on a fault.
+    #[cfg_attr(not(feature = "std"), inline(never))]
     pub fn chunk<const N: usize>(&mut self) -> [u8; N] {
         match self.rest.split_first_chunk::<N>() {
             Some((chunk, rest)) => {
@@ -134,6 +150,7 @@ impl<'a> Reader<'a> {
     }
 
     /// An unsigned integer in seven-bit groups, lowest first, of at most 32 bits.
+    #[cfg_attr(not(feature = "std"), inline(never))]
     pub fn uvarint(&mut self) -> u32 {
         if let Some((&first, rest)) = self.rest.split_first()
             && first < 0x80
@@ -162,6 +179,7 @@ impl<'a> Reader<'a> {
 
     /// A length or count as this version writes it: compact (plus one, 0 is null), or 32 bits, or 16 bits where
     /// `short` (−1 is null).
+    #[cfg_attr(not(feature = "std"), inline(never))]
     fn length(&mut self, short: bool) -> Option<usize> {
         let value = if self.flexible {
             i64::from(self.uvarint()).wrapping_sub(1)
@@ -282,6 +300,11 @@ impl<'a> Reader<'a> {
     /// Passes over a block of tagged fields none of which is known.
     pub(crate) fn skip_tags(&mut self) {
         if !self.flexible {
+            return;
+        }
+        // Nearly always there are none.
+        if let Some((0, rest)) = self.rest.split_first() {
+            self.rest = rest;
             return;
         }
         let mut tags = self.tags();

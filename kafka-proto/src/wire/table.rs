@@ -106,9 +106,7 @@ macro_rules! wire_has {
     ($version:expr, 0 ..= $max:literal $(, $($null:tt)*)?) => {
         $version <= $max
     };
-    ($version:expr, $min:literal ..= $max:literal $(, $($null:tt)*)?) => {
-        ($min..=$max).contains(&$version)
-    };
+    ($version:expr, $min:literal ..= $max:literal $(, $($null:tt)*)?) => {{ $version >= $min && $version <= $max }};
 }
 
 /// Reads a field of the range, or yields its default.
@@ -119,6 +117,15 @@ macro_rules! wire_read {
     };
     ($r:ident, $ty:ty, [$min:literal ..= $max:literal , null $($null:tt)*], $default:expr) => {
         wire_read!(@null $r, $ty, [$min ..= $max], [$($null)*], $default)
+    };
+    ($r:ident, $ty:ty, [$min:literal ..], $default:expr) => {
+        if <$ty as $crate::wire::Wire<'_>>::FIXED > 0 {
+            $crate::wire::read_since::<$ty>($r, $min, $default)
+        } else if $r.version() >= $min {
+            <$ty as $crate::wire::Wire<'_>>::read($r)
+        } else {
+            $default
+        }
     };
     ($r:ident, $ty:ty, [$($range:tt)*], $default:expr) => {
         if wire_has!($r.version(), $($range)*) { <$ty as $crate::wire::Wire<'_>>::read($r) } else { $default }
@@ -143,6 +150,7 @@ macro_rules! wire_write {
     ($w:ident, $value:expr, [$min:literal ..= $max:literal , null $($null:tt)*]) => {
         wire_write!(@null $w, $value, [$min ..= $max], [$($null)*])
     };
+    ($w:ident, $value:expr, [$min:literal ..]) => { $crate::wire::write_since($w, &$value, $min) };
     ($w:ident, $value:expr, [$($range:tt)*]) => {
         if wire_has!($w.version(), $($range)*) {
             $crate::wire::Wire::write(&$value, $w);

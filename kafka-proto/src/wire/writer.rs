@@ -1,6 +1,6 @@
 //! The sticky writer.
 
-use super::EncodeError;
+use super::{EncodeError, VersionRange};
 
 /// Writes values into a lent buffer; the first fault sticks, and counting goes on past the end of the buffer, so that
 /// [`needed`](Writer::needed) is exact.
@@ -45,6 +45,20 @@ impl<'b> Writer<'b> {
         }
     }
 
+    /// A writer of a message that exists in these versions; a version outside of them is a fault from the start.
+    pub(crate) fn of_message(
+        out: &'b mut [u8],
+        version: i16,
+        range: VersionRange,
+        flexible_from: i16,
+    ) -> Writer<'b> {
+        let mut w = Writer::new(out, version, version >= flexible_from);
+        if !range.contains(version) {
+            w.fail(EncodeError::UnsupportedVersion);
+        }
+        w
+    }
+
     /// A writer that only counts.
     pub fn counter(version: i16, flexible: bool) -> Writer<'static> {
         Writer::new(&mut [], version, flexible)
@@ -75,8 +89,8 @@ impl<'b> Writer<'b> {
         self.gap_count
     }
 
-    pub(crate) fn set_flexible(&mut self, flexible: bool) {
-        self.flexible = flexible;
+    pub(crate) fn set_flexible(&mut self) {
+        self.flexible = true;
     }
 
     /// Notes a fault, unless there was one before.
@@ -98,6 +112,7 @@ impl<'b> Writer<'b> {
     }
 
     /// Writes bytes as they are.
+    #[cfg_attr(not(feature = "std"), inline(never))]
     pub fn put(&mut self, bytes: &[u8]) {
         self.needed = self.needed.saturating_add(bytes.len());
         // Once something did not fit nothing may follow it: `rest` stays empty.
@@ -140,6 +155,7 @@ impl<'b> Writer<'b> {
 
     /// A length or count as this version writes it; `None` is null. `short` lengths have 16 bits where they are not
     /// compact.
+    #[cfg_attr(not(feature = "std"), inline(never))]
     fn length(&mut self, len: Option<usize>, short: bool) {
         let limit = if short { i16::MAX as usize } else { i32::MAX as usize };
         if len.is_some_and(|len| len > limit) {

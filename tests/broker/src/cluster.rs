@@ -9,10 +9,13 @@ use crate::config::{Config, ConfigError};
 use crate::conn::{ConnId, Conns, Fate, Output, Ticket, Waiting};
 use crate::faults::{Action, Faults};
 use crate::fetch_session::FetchSessions;
+use crate::group::classic::Classic;
+use crate::group::{Ctx, Groups, Kind};
 use crate::request::{Hangup, Rq};
 use crate::rng::Rng;
 use crate::timers::{Timer, Timers};
 use crate::topics::Topics;
+use crate::txn::Transactions;
 
 /// One broker.
 #[derive(Debug, Clone)]
@@ -50,6 +53,8 @@ pub struct Cluster {
     pub(crate) timers: Timers,
     pub(crate) faults: Faults,
     pub(crate) sessions: FetchSessions,
+    pub(crate) groups: Groups,
+    pub(crate) transactions: Transactions,
     pub(crate) next_producer_id: i64,
     /// Connections whose wait may be over.
     pub(crate) woken: Vec<ConnId>,
@@ -88,6 +93,8 @@ impl Cluster {
             timers: Timers::default(),
             faults: Faults::default(),
             sessions: FetchSessions::new(config.max_fetch_sessions),
+            groups: Groups::new(),
+            transactions: Transactions::new(),
             next_producer_id: 1_000,
             woken: Vec::new(),
             rng,
@@ -327,7 +334,17 @@ impl Cluster {
                     self.woken.append(&mut partition.watchers);
                 }
             }
+            Timer::Member(group, member) => self.classic(&group, |c, ctx| c.session_expired(ctx, &member)),
+            Timer::Rebalance(group, step) => self.classic(&group, |c, ctx| c.rebalance_expired(ctx, step)),
+            Timer::Transaction(name) => self.transaction_timer(&name),
             _ => {}
+        }
+    }
+
+    fn classic(&mut self, group: &str, f: impl FnOnce(&mut Classic, &mut Ctx<'_>)) {
+        let (groups, mut ctx) = self.groups();
+        if let Some(Kind::Classic(classic)) = groups.get_mut(group).map(|g| &mut g.kind) {
+            f(classic, &mut ctx);
         }
     }
 }

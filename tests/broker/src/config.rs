@@ -84,6 +84,10 @@ pub struct Config {
     pub offsets_retention_ms: u64,
     /// `transaction.max.timeout.ms`.
     pub transaction_max_timeout_ms: i32,
+    /// Transactional ids at most; the one unused for longest goes.
+    pub max_transactional_ids: usize,
+    /// Microseconds from EndTxn to its markers: until then the next transaction is CONCURRENT_TRANSACTIONS.
+    pub txn_marker_delay_us: u64,
     /// `group.initial.rebalance.delay.ms`.
     pub group_initial_rebalance_delay_ms: u64,
     /// `group.min.session.timeout.ms` and `group.max.session.timeout.ms`.
@@ -125,6 +129,8 @@ impl Default for Config {
             producer_id_expiration_ms: 86_400_000,
             offsets_retention_ms: 7 * 86_400_000,
             transaction_max_timeout_ms: 900_000,
+            max_transactional_ids: 10_000,
+            txn_marker_delay_us: 0,
             group_initial_rebalance_delay_ms: 0,
             group_session_timeout_ms: (6_000, 1_800_000),
             consumer_session_timeout_ms: 45_000,

@@ -113,8 +113,11 @@ impl Cluster {
     /// Stops a node at once: its connections close, its partitions elect another leader out of the in-sync replicas.
     /// What was above the high watermark may be lost (how much of it the seed decides), what was below survives.
     pub fn kill_node(&mut self, node: i32) {
-        let Some(found) = self.nodes.iter_mut().find(|n| n.id == node && n.alive) else { return };
-        found.alive = false;
+        if !self.is_alive(node) {
+            return;
+        }
+        self.coordinators_moved(node);
+        self.nodes.iter_mut().filter(|n| n.id == node).for_each(|n| n.alive = false);
         for conn in self.conns.ids_of(node) {
             self.conns.close(conn, String::new());
         }
@@ -144,6 +147,7 @@ impl Cluster {
     pub fn start_node(&mut self, node: i32) {
         let Some(found) = self.nodes.iter_mut().find(|n| n.id == node && !n.alive) else { return };
         found.alive = true;
+        self.coordinators_moved(node);
         self.conns.push(Output::NodeUp(node));
         for (_, _, p) in self.topics.partitions_mut().filter(|(_, _, p)| p.replicas.contains(&node)) {
             if !p.isr.contains(&node) {
@@ -177,6 +181,7 @@ impl Cluster {
     /// Deletes a topic and wakes who waits for it.
     pub(crate) fn forget_topic(&mut self, name: &str) -> bool {
         let Some(mut gone) = self.topics.delete(name) else { return false };
+        self.groups.values_mut().for_each(|g| g.offsets.forget_topic(name));
         for partition in &mut gone.partitions {
             self.woken.append(&mut partition.watchers);
         }

@@ -53,6 +53,12 @@ impl Cluster {
         self.topics.named(topic)?.partition(partition)
     }
 
+    /// The offset that a group committed for a partition.
+    pub fn committed_offset(&self, group: &str, topic: &str, partition: i32) -> Option<i64> {
+        let offsets = &self.groups.get(group)?.offsets;
+        Some(offsets.get(&(topic.to_owned(), partition), false).ok()??.offset)
+    }
+
     /// A topic.
     pub fn topic(&self, name: &str) -> Option<&Topic> {
         self.topics.named(name)

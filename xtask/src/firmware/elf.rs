@@ -87,10 +87,4 @@ impl Image {
         }
         sums
     }
-
-    /// Bytes of RAM in statics whose path ends in `name`.
-    pub fn ram_of(&self, name: &str) -> u64 {
-        let is_it = |symbol: &&Symbol| symbol.is_ram && symbol.name.rsplit("::").next() == Some(name);
-        self.symbols.iter().filter(is_it).map(|symbol| symbol.size).sum()
-    }
 }

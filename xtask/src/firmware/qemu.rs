@@ -45,8 +45,8 @@ impl Ran {
     }
 }
 
-/// Runs `elf` until it exits or `time_max` has passed.
-pub fn run(elf: &Path, provision: &Provision, time_max: Duration) -> Result<Ran> {
+/// Runs `elf` until it exits or `time_max` has passed. `meanwhile` is called over and over, and is to take a moment.
+pub fn run(elf: &Path, provision: &Provision, time_max: Duration, meanwhile: impl FnMut()) -> Result<Ran> {
     let page = format!("loader,addr={PAGE_ADDRESS:#x},data={:#x},data-len=8", provision.page());
     let mut child = Command::new("qemu-system-arm")
         .args(["-M", "mps2-an385", "-nographic", "-monitor", "none", "-serial", "null"])
@@ -62,12 +62,12 @@ pub fn run(elf: &Path, provision: &Provision, time_max: Duration) -> Result<Ran>
         let mut output = Vec::new();
         stdout.read_to_end(&mut output).map(|_| output)
     });
-    let code = wait(&mut child, time_max)?;
+    let code = wait(&mut child, time_max, meanwhile)?;
     let output = reader.join().map_err(|_| "the reader of QEMU's output panicked")??;
     Ok(Ran { output, code })
 }
 
-fn wait(child: &mut Child, time_max: Duration) -> Result<Option<i32>> {
+fn wait(child: &mut Child, time_max: Duration, mut meanwhile: impl FnMut()) -> Result<Option<i32>> {
     let begun = Instant::now();
     loop {
         if let Some(status) = child.try_wait()? {
@@ -78,6 +78,6 @@ fn wait(child: &mut Child, time_max: Duration) -> Result<Option<i32>> {
             child.wait()?;
             return Ok(None);
         }
-        thread::sleep(Duration::from_millis(10));
+        meanwhile();
     }
 }

@@ -1,40 +1,58 @@
-//! What the firmware talks to. Each listens on a loopback port of its own, which QEMU's guest reaches as 10.0.2.2,
-//! from a thread that ends with this process.
+//! What the firmware talks to. Each listens on a loopback port of its own, which QEMU's guest reaches as 10.0.2.2.
 
 use std::io::{BufReader, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::thread;
+use std::time::Duration;
 
 use super::Result;
+use super::brokers::{InProcess, Real};
 
 /// A server for one run of one program.
-pub struct Server {
-    what: &'static str,
-    port: u16,
-}
-
-impl Server {
+pub trait Server {
     /// What it is, for the person at the terminal.
-    pub fn what(&self) -> &'static str {
-        self.what
+    fn what(&self) -> &str;
+
+    /// The port of this machine's loopback that the guest is to connect to.
+    fn port(&self) -> Result<u16>;
+
+    /// After a moment, breaks the connections it has, if it can.
+    fn cut(&self) {
+        thread::sleep(Duration::from_millis(10));
     }
 
-    /// The port it listens on.
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-
-    /// An error when what arrived is not what the program was to send.
-    pub fn verdict(&self) -> Result<()> {
+    /// An error when what arrived is not what the program was to send; `log` is what it said about itself, and
+    /// empty when the program is quiet.
+    fn verdict(&self, _log: &[String]) -> Result<()> {
         Ok(())
     }
 }
 
-/// The server that `bin` needs.
-pub fn for_bin(bin: &str) -> Result<Server> {
+/// A server of ours, on threads of this process.
+struct Threads {
+    what: &'static str,
+    port: u16,
+}
+
+impl Server for Threads {
+    fn what(&self) -> &str {
+        self.what
+    }
+
+    fn port(&self) -> Result<u16> {
+        Ok(self.port)
+    }
+}
+
+/// The server that `bin` needs; `kafka` asks for a real one.
+pub fn for_bin(bin: &str, kafka: bool) -> Result<Box<dyn Server>> {
     match bin {
-        "echo" => Ok(Server { what: "a TCP echo", port: serve(echo)? }),
-        "pub_minimq" | "pub_rust_mqtt" => Ok(Server { what: "an MQTT 5 sink", port: serve(mqtt_sink)? }),
+        "echo" => Ok(Box::new(Threads { what: "a TCP echo", port: serve(echo)? })),
+        "pub_minimq" | "pub_rust_mqtt" => {
+            Ok(Box::new(Threads { what: "an MQTT 5 sink", port: serve(mqtt_sink)? }))
+        }
+        "telemetry" if kafka => Ok(Box::new(Real::start()?)),
+        "telemetry" => Ok(Box::new(InProcess::start()?)),
         _ => Err(format!("no program called {bin}").into()),
     }
 }

@@ -6,7 +6,6 @@ mod epochs;
 pub(crate) mod fetch;
 mod fetch_answer;
 mod find_coordinator;
-mod init_producer_id;
 mod list_offsets;
 mod metadata;
 pub(crate) mod produce;

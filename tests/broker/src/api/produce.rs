@@ -6,7 +6,7 @@ use kafka_proto::messages::{
     LeaderIdAndEpoch, NodeEndpoint, PartitionProduceData, PartitionProduceResponse, ProduceRequest,
     ProduceResponse, TopicProduceResponse,
 };
-use kafka_proto::record::{Batch, set_append_time};
+use kafka_proto::record::{Batch, BatchHeader, set_append_time};
 use kafka_proto::wire::{Array, Records, Uuid};
 
 use crate::batch_check::check_batch;
@@ -27,6 +27,8 @@ struct Row {
     base_offset: i64,
     append_time: i64,
     log_start: i64,
+    /// Leader epoch it was appended under.
+    epoch: i32,
     /// The high watermark has to reach this before the answer goes (acks=all).
     required: i64,
     hint: LeaderIdAndEpoch,
@@ -138,44 +140,32 @@ impl Cluster {
         data: &PartitionProduceData<'_>,
         terms: &Terms<'_>,
     ) -> Result<Row, Refusal> {
-        let plain = |code| (code, None);
-        let unknown = plain(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
-        let (now, lag, wall_ms) = (self.now, self.config.replication_lag_us, self.wall_ms());
+        let batch = self.admit(id, data, terms)?;
+        let header = *batch.header();
+        if header.attributes.is_transactional() {
+            self.check_transactional(id, data.index, &header, terms)?;
+        }
         let strictness = match self.config.release {
             Release::V2_1 => Unknown::Reject,
+            _ if terms.version >= 12 && header.attributes.is_transactional() => Unknown::MustBeZero,
             _ => Unknown::Accept,
         };
+        let (now, lag, wall_ms) = (self.now, self.config.replication_lag_us, self.wall_ms());
+        let unknown = (ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, None);
         let topic = self.topics.get_mut(id).ok_or(unknown)?;
-        let (max_bytes, log_append_time) = (topic.max_message_bytes, topic.log_append_time);
-        let min_isr = topic.min_insync_replicas;
+        let log_append_time = topic.log_append_time;
         let p = topic.partition_mut(data.index).ok_or(unknown)?;
-        if let Some(code) = terms.forced {
-            return Err(plain(code));
-        }
-        if p.leader != terms.node {
-            return Err(plain(ErrorCode::NOT_LEADER_OR_FOLLOWER));
-        }
-        if terms.acks == -1 && p.isr.len() < min_isr {
-            return Err(plain(ErrorCode::NOT_ENOUGH_REPLICAS));
-        }
-        let Records::Bytes(bytes) = data.records else {
-            return Err((ErrorCode::INVALID_RECORD, Some("the records are null")));
-        };
-        let batch: Batch<'_> = check_batch(bytes, max_bytes, terms.version)?;
-        let header = *batch.header();
-        if header.attributes.is_transactional() && terms.transactional_id.is_none() {
-            return Err((
-                ErrorCode::INVALID_RECORD,
-                Some("a transactional batch without a transactional id"),
-            ));
-        }
-        let mut row =
-            Row { log_start: p.log.start_offset(), ..Row::refused(data.index, plain(ErrorCode::NONE)) };
+        let mut row = Row::refused(data.index, (ErrorCode::NONE, None));
+        (row.log_start, row.epoch) = (p.log.start_offset(), p.leader_epoch);
         if header.producer_id >= 0 {
             let (pid, epoch) = (header.producer_id, header.producer_epoch);
+            let open = p.producers.get(pid).is_some_and(|e| e.txn_first_offset.is_some());
+            if open && !header.attributes.is_transactional() {
+                return Err((ErrorCode::INVALID_TXN_STATE, Some("the producer has a transaction open here")));
+            }
             match p.producers.judge(pid, epoch, header.base_sequence, header.count, strictness) {
                 Verdict::Append => {}
-                Verdict::Refuse(code) => return Err(plain(code)),
+                Verdict::Refuse(code) => return Err((code, None)),
                 Verdict::Duplicate(found) => {
                     row.base_offset = found.base_offset;
                     row.required = found.last_offset + 1;
@@ -184,13 +174,12 @@ impl Cluster {
             }
         }
         let (base, replicates) = if log_append_time {
-            let mut stamped = bytes.to_vec();
+            let mut stamped = batch.bytes().to_vec();
             set_append_time(&mut stamped, wall_ms);
             row.append_time = wall_ms;
-            let header = kafka_proto::record::BatchHeader { max_timestamp: wall_ms, ..header };
-            p.append(&stamped, &header, now, lag)
+            p.append(&stamped, &BatchHeader { max_timestamp: wall_ms, ..header }, now, lag)
         } else {
-            p.append(bytes, &header, now, lag)
+            p.append(batch.bytes(), &header, now, lag)
         };
         row.base_offset = base;
         row.required = p.log.end_offset();
@@ -199,6 +188,50 @@ impl Cluster {
             self.timers.set(at, Timer::Replicate(*id, data.index));
         }
         Ok(row)
+    }
+
+    /// What is refused before the producer's state is looked at.
+    fn admit<'a>(
+        &self,
+        id: &TopicId,
+        data: &PartitionProduceData<'a>,
+        terms: &Terms<'_>,
+    ) -> Result<Batch<'a>, Refusal> {
+        let unknown = (ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, None);
+        let topic = self.topics.get(id).ok_or(unknown)?;
+        let p = topic.partition(data.index).ok_or(unknown)?;
+        if let Some(code) = terms.forced {
+            return Err((code, None));
+        }
+        if p.leader != terms.node {
+            return Err((ErrorCode::NOT_LEADER_OR_FOLLOWER, None));
+        }
+        if terms.acks == -1 && p.isr.len() < topic.min_insync_replicas {
+            return Err((ErrorCode::NOT_ENOUGH_REPLICAS, None));
+        }
+        let Records::Bytes(bytes) = data.records else {
+            return Err((ErrorCode::INVALID_RECORD, Some("the records are null")));
+        };
+        check_batch(bytes, topic.max_message_bytes, terms.version)
+    }
+
+    fn check_transactional(
+        &mut self,
+        id: &TopicId,
+        index: i32,
+        header: &BatchHeader,
+        terms: &Terms<'_>,
+    ) -> Result<(), Refusal> {
+        let missing = (ErrorCode::INVALID_RECORD, Some("a transactional batch without a transactional id"));
+        let name = terms.transactional_id.ok_or(missing)?;
+        // Once the partition has part of the transaction there is nothing to ask the coordinator.
+        let partition = self.topics.get(id).and_then(|t| t.partition(index));
+        let entry = partition.and_then(|p| p.producers.get(header.producer_id));
+        if entry.is_some_and(|e| e.txn_first_offset.is_some()) {
+            return Ok(());
+        }
+        let producer = (header.producer_id, header.producer_epoch);
+        self.check_txn_produce(name, producer, (*id, index), terms.version).map_err(|code| (code, None))
     }
 
     fn replicated(&self, wait: &ProduceWait) -> bool {
@@ -211,7 +244,8 @@ impl Cluster {
         }
         match self.topics.get(&topic.id).and_then(|t| t.partition(row.index)) {
             None => RowState::Lost(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
-            Some(p) if p.log.end_offset() < row.required => RowState::Lost(ErrorCode::NOT_LEADER_OR_FOLLOWER),
+            // Another leader may have lost it, and reached the same offset with other records.
+            Some(p) if p.leader_epoch != row.epoch => RowState::Lost(ErrorCode::NOT_LEADER_OR_FOLLOWER),
             Some(p) if p.high_watermark >= row.required => RowState::Done,
             Some(_) => RowState::Waits,
         }
@@ -293,6 +327,7 @@ impl Row {
             base_offset: -1,
             append_time: -1,
             log_start: -1,
+            epoch: -1,
             required: 0,
             hint: LeaderIdAndEpoch::default(),
         }

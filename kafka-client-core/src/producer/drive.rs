@@ -1,0 +1,169 @@
+//! The producer as its adapter drives it: timers, what was received, what to do next.
+
+use core::net::SocketAddr;
+
+use super::Producer;
+use super::batch::{Place, SendError};
+use super::partition::Wait;
+use crate::list::delist;
+use crate::machine::Machine;
+use crate::net::api::Api;
+use crate::net::{Action, Closed, ConnId, Host, HostId, Inbound, RxBuf, Transmit};
+use crate::storage::NIL;
+use crate::time::Instant;
+
+impl<'m> Producer<'m> {
+    /// Open batches whose linger time is over become due.
+    pub(super) fn handle_linger(&mut self, now: Instant) {
+        loop {
+            let slot = self.acc.pool.lingering();
+            if slot == NIL || self.acc.pool.batches[slot].created + self.config.linger > now {
+                return;
+            }
+            self.acc.pool.batches[slot].due = true;
+            self.touch(now, self.acc.pool.batches[slot].partition);
+        }
+    }
+
+    /// Batches older than `delivery.timeout.ms` are resolved.
+    fn handle_expiry(&mut self, now: Instant) {
+        let mut slot = self.acc.pool.oldest();
+        while slot != NIL {
+            let batch = &self.acc.pool.batches[slot];
+            if batch.created + self.config.delivery_timeout > now {
+                return;
+            }
+            let (newer, partition) = (batch.newer, batch.partition);
+            // One that is being sealed comes back in a moment.
+            if batch.place != Place::Sealing {
+                self.fail(now, slot, SendError::TimedOut);
+                self.settle(now, partition);
+            }
+            slot = newer;
+        }
+    }
+
+    fn handle_delayed(&mut self, now: Instant) {
+        let mut waiting = core::mem::take(&mut self.acc.delayed);
+        while let Some(partition) = delist(&mut self.acc.partitions, &mut waiting, Wait::Delayed) {
+            self.touch(now, partition);
+        }
+    }
+
+    fn on_metadata(&mut self, now: Instant) {
+        self.acc.cover(self.net.topics.partitions.len());
+        self.touch_all(now);
+    }
+}
+
+impl<'m> Machine<'m> for Producer<'m> {
+    fn host(&self, host: HostId) -> Host<'_> {
+        self.net.host(host)
+    }
+
+    fn handle_resolved(&mut self, now: Instant, host: HostId, found: &[SocketAddr]) {
+        self.net.handle_resolved(now, host, found);
+    }
+
+    fn handle_connected(&mut self, now: Instant, conn: ConnId) {
+        self.net.handle_connected(now, conn);
+    }
+
+    fn handle_closed(
+        &mut self,
+        now: Instant,
+        conn: ConnId,
+        why: Closed,
+        rx: Option<RxBuf<'m>>,
+        transmit: Option<Transmit<'m>>,
+    ) {
+        Producer::handle_closed(self, now, conn, why, rx, transmit);
+    }
+
+    fn handle_received(&mut self, now: Instant, conn: ConnId, mut rx: RxBuf<'m>) {
+        loop {
+            match self.net.receive(now, conn, &mut rx) {
+                Inbound::Done => break,
+                Inbound::Handled => self.touch_all(now),
+                Inbound::Metadata => self.on_metadata(now),
+                Inbound::Reply(mut reply) => {
+                    let body = rx.mem.get(reply.body.clone()).unwrap_or_default();
+                    let outcome = match reply.request.api {
+                        Api::Produce => self.on_produce(now, conn, &mut reply.request, body),
+                        Api::Metadata | Api::ApiVersions | Api::Fetch | Api::ListOffsets => Ok(()),
+                        _ if self.txn.is_on() => self.on_transaction(now, conn, &reply.request, body),
+                        Api::InitProducerId => self.on_identity(now, conn, reply.request.version, body),
+                        _ => Ok(()),
+                    };
+                    if let Err(trouble) = outcome {
+                        self.net.abandon(conn, reply.request, trouble);
+                        break;
+                    }
+                    rx.consume(reply.end);
+                }
+            }
+        }
+        self.net.keep_rx(conn, rx);
+        self.close_when_done();
+    }
+
+    fn handle_written(&mut self, now: Instant, transmit: Transmit<'m>) {
+        Producer::handle_written(self, now, transmit);
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.net.handle_timeout(now);
+        self.handle_linger(now);
+        self.handle_expiry(now);
+        self.handle_delayed(now);
+        self.close_when_done();
+    }
+
+    fn poll_action(&mut self, now: Instant) -> Option<Action> {
+        self.demand_identity(now);
+        if self.txn.is_on() {
+            self.demand_coordinator(now);
+        }
+        self.net.poll_action(now)
+    }
+
+    fn poll_read(&mut self) -> Option<(ConnId, RxBuf<'m>)> {
+        self.net.poll_read()
+    }
+
+    fn poll_transmit(&mut self, now: Instant) -> Option<Transmit<'m>> {
+        if let Some(own) = self.net.poll_transmit(now) {
+            return Some(own);
+        }
+        if let Some(identity) = self.poll_identity(now) {
+            return Some(identity);
+        }
+        if self.txn.is_on()
+            && let Some(ask) = self.poll_transaction(now)
+        {
+            return Some(ask);
+        }
+        self.poll_produce(now)
+    }
+
+    fn poll_timeout(&mut self) -> Instant {
+        let mut next = self.net.poll_timeout().min(self.identity_at());
+        if self.txn.is_on() {
+            next = next.min(self.transaction_at());
+        }
+        let lingering = self.acc.pool.lingering();
+        if lingering != NIL {
+            next = next.min(self.acc.pool.batches[lingering].created + self.config.linger);
+        }
+        let oldest = self.acc.pool.oldest();
+        if oldest != NIL {
+            next = next.min(self.acc.pool.batches[oldest].created + self.config.delivery_timeout);
+        }
+        let mut delayed = self.acc.delayed.head;
+        while delayed != NIL {
+            next = next.min(self.acc.partitions[delayed].backoff_until);
+            delayed = self.acc.partitions[delayed].next_delayed();
+        }
+        next
+    }
+}

@@ -1,0 +1,213 @@
+//! Transactions against the in-process broker, with and without KIP-890.
+
+mod support;
+
+use kafka_broker::{Config, Release};
+use kafka_client_core::config::{ClientConfig, ProducerConfig};
+use kafka_client_core::producer::{
+    AppendError, Delivery, GroupMetadata, Outcome, Producer, TransactionError, TransactionState,
+};
+use kafka_client_core::resources::ProducerMemory;
+use kafka_client_core::time::{Duration, Instant};
+use kafka_proto::ErrorCode;
+use kafka_proto::record::NewRecord;
+use support::Wire;
+
+const MINUTE: Duration = Duration::from_millis(60_000);
+
+fn cluster(release: Release) -> Config {
+    Config { nodes: 3, release, topics: vec![("t".into(), 3), ("in".into(), 1)], ..Config::default() }
+}
+
+fn producer(id: &str) -> Producer<'static> {
+    let config = ProducerConfig::DEFAULT;
+    let memory = ProducerMemory::owned(config.batch_size, false);
+    let plain = Producer::new(ClientConfig::DEFAULT, config, [("localhost".into(), 9092)], memory)
+        .expect("a producer");
+    plain.transactional(id.to_owned().into(), MINUTE).expect("a transactional one")
+}
+
+fn pump(out: &mut Vec<Delivery>) -> impl FnMut(&mut Producer<'_>, Instant) + '_ {
+    move |producer, now| {
+        while let Some(mut seal) = producer.poll_seal(now) {
+            seal.run();
+            producer.handle_sealed(now, seal);
+        }
+        while let Some(delivery) = producer.poll_delivery() {
+            producer.release(&delivery);
+            out.push(delivery);
+        }
+    }
+}
+
+/// Runs until the transaction's state is what `wanted` says.
+fn until(
+    wire: &mut Wire<'static>,
+    p: &mut Producer<'static>,
+    wanted: fn(TransactionState) -> bool,
+) -> Vec<Delivery> {
+    let mut out = Vec::new();
+    let reached = wire.run_until(p, MINUTE, pump(&mut out), |p| wanted(p.transaction()));
+    assert!(reached, "stuck in {:?}; {:?}", p.transaction(), p.troubles().collect::<Vec<_>>());
+    out
+}
+
+fn is_ready(state: TransactionState) -> bool {
+    state == TransactionState::Ready
+}
+
+fn append(wire: &mut Wire<'static>, p: &mut Producer<'static>, partition: u32, value: &str) {
+    let topic = p.topic("t".into()).expect("a topic");
+    let record = NewRecord { value: Some(value.as_bytes()), ..NewRecord::default() };
+    let mut out = Vec::new();
+    wire.run_until(p, MINUTE, pump(&mut out), |p| p.partitions(topic) > 0);
+    p.append(wire.now, topic, Some(partition), &record).expect("taken");
+}
+
+/// What a `read_committed` consumer sees.
+fn committed(wire: &Wire<'_>) -> Vec<String> {
+    let mut seen = Vec::new();
+    for partition in 0..3 {
+        let state = wire.cluster.partition("t", partition).expect("a partition");
+        let stable = state.last_stable_offset();
+        let aborted: Vec<_> = state.aborted_in(0, i64::MAX).copied().collect();
+        let hidden = |id: i64, offset: i64| {
+            aborted.iter().any(|a| a.producer_id == id && (a.first_offset..=a.last_offset).contains(&offset))
+        };
+        let log = wire.cluster.log("t", partition).expect("a log");
+        let visible = log.into_iter().filter(|r| r.offset < stable && !hidden(r.producer_id, r.offset));
+        seen.extend(visible.map(|r| String::from_utf8(r.value.expect("a value")).expect("text")));
+    }
+    seen.sort();
+    seen
+}
+
+#[test]
+fn what_is_committed_is_seen_and_what_is_aborted_is_not() {
+    for release in [Release::V2_1, Release::V2_8, Release::V3_9, Release::V4_3] {
+        let mut wire = Wire::new(cluster(release));
+        let mut p = producer("a");
+        p.init_transactions().expect("first call");
+        until(&mut wire, &mut p, is_ready);
+        for round in 0..6 {
+            p.begin_transaction().expect("ready");
+            for partition in 0..3 {
+                append(&mut wire, &mut p, partition, &format!("{round}/{partition}"));
+            }
+            if round % 2 == 0 {
+                p.commit_transaction(wire.now).expect("open");
+            } else {
+                let mut out = Vec::new();
+                wire.run_until(&mut p, Duration::from_millis(20), pump(&mut out), |_| false);
+                p.abort_transaction(wire.now).expect("open");
+            }
+            until(&mut wire, &mut p, is_ready);
+        }
+        let expected: Vec<String> =
+            [0, 2, 4].iter().flat_map(|r| (0..3).map(move |p| format!("{r}/{p}"))).collect();
+        assert_eq!(committed(&wire), expected, "{release:?}");
+    }
+}
+
+#[test]
+fn an_empty_transaction_asks_nobody_and_misuse_is_an_error_at_the_call() {
+    let mut wire = Wire::new(cluster(Release::V4_3));
+    let mut p = producer("a");
+    assert_eq!(p.begin_transaction(), Err(TransactionError::WrongState(TransactionState::Uninitialized)));
+    p.init_transactions().expect("first call");
+    until(&mut wire, &mut p, is_ready);
+    let topic = p.topic("t".into()).expect("a topic");
+    let outside = p.append(wire.now, topic, Some(0), &NewRecord::default());
+    assert_eq!(outside.unwrap_err(), AppendError::Transaction(TransactionState::Ready));
+    assert_eq!(p.commit_transaction(wire.now), Err(TransactionError::WrongState(TransactionState::Ready)));
+    p.begin_transaction().expect("ready");
+    assert_eq!(p.begin_transaction(), Err(TransactionError::WrongState(TransactionState::Open)));
+    p.commit_transaction(wire.now).expect("open");
+    until(&mut wire, &mut p, is_ready);
+}
+
+#[test]
+fn a_second_producer_fences_the_first() {
+    for release in [Release::V2_8, Release::V4_3] {
+        let mut wire = Wire::new(cluster(release));
+        let mut first = producer("a");
+        first.init_transactions().expect("first call");
+        until(&mut wire, &mut first, is_ready);
+        first.begin_transaction().expect("ready");
+        append(&mut wire, &mut first, 0, "lost");
+        let mut out = Vec::new();
+        wire.run_until(&mut first, Duration::from_millis(50), pump(&mut out), |p| !p.unresolved());
+        // The second one speaks over a wire of its own.
+        let mut other = Wire::new(cluster(release));
+        std::mem::swap(&mut other.cluster, &mut wire.cluster);
+        other.now = wire.now;
+        let mut second = producer("a");
+        second.init_transactions().expect("first call");
+        until(&mut other, &mut second, is_ready);
+        second.begin_transaction().expect("ready");
+        append(&mut other, &mut second, 0, "kept");
+        second.commit_transaction(other.now).expect("open");
+        until(&mut other, &mut second, is_ready);
+        std::mem::swap(&mut other.cluster, &mut wire.cluster);
+        wire.now = other.now;
+        first.commit_transaction(wire.now).expect("open");
+        until(&mut wire, &mut first, |s| matches!(s, TransactionState::Failed(_)));
+        assert_eq!(first.transaction(), TransactionState::Failed(ErrorCode::PRODUCER_FENCED), "{release:?}");
+        assert_eq!(committed(&wire), ["kept"]);
+    }
+}
+
+#[test]
+fn offsets_are_committed_with_the_records() {
+    for release in [Release::V2_1, Release::V4_3] {
+        let mut wire = Wire::new(cluster(release));
+        let mut p = producer("a");
+        p.init_transactions().expect("first call");
+        until(&mut wire, &mut p, is_ready);
+        let group = GroupMetadata { group_id: "g".into(), generation: -1, ..GroupMetadata::default() };
+        for (offset, commit) in [(5, true), (9, false), (7, true)] {
+            p.begin_transaction().expect("ready");
+            append(&mut wire, &mut p, 1, "copy");
+            let input = p.topic("in".into()).expect("a topic");
+            p.send_offset(&group, input, 0, offset).expect("open");
+            match commit {
+                true => p.commit_transaction(wire.now).expect("open"),
+                false => p.abort_transaction(wire.now).expect("open"),
+            }
+            until(&mut wire, &mut p, is_ready);
+        }
+        assert_eq!(wire.cluster.committed_offset("g", "in", 0), Some(7), "{release:?}");
+    }
+}
+
+#[test]
+fn connections_cut_in_the_middle_end_in_a_whole_commit() {
+    for release in [Release::V2_8, Release::V4_3] {
+        let mut wire = Wire::new(cluster(release));
+        let mut p = producer("a");
+        p.init_transactions().expect("first call");
+        until(&mut wire, &mut p, is_ready);
+        let mut expected = Vec::new();
+        for round in 0..60 {
+            p.begin_transaction().expect("ready");
+            for partition in 0..3 {
+                append(&mut wire, &mut p, partition, &format!("{round:02}/{partition}"));
+            }
+            p.commit_transaction(wire.now).expect("open");
+            let mut steps = round % 9;
+            let mut out = Vec::new();
+            wire.run_until(&mut p, MINUTE, pump(&mut out), |p| {
+                steps -= 1;
+                steps <= 0 || is_ready(p.transaction())
+            });
+            wire.cut(&mut p);
+            let mut rest =
+                until(&mut wire, &mut p, |s| is_ready(s) || matches!(s, TransactionState::AbortOnly(_)));
+            out.append(&mut rest);
+            assert!(is_ready(p.transaction()), "{:?} {out:?}", p.transaction());
+            assert!(out.iter().all(|d| matches!(d.outcome, Outcome::Acked { .. })));
+            expected.extend((0..3).map(|partition| format!("{round:02}/{partition}")));
+        }
+        assert_eq!(committed(&wire), expected, "{release:?}");
+    }
+}
