@@ -116,6 +116,16 @@ impl<'m> Consumer<'m> {
         (mark >= 0).then_some(mark)
     }
 
+    /// Whether [`poll_fetched`](Self::poll_fetched) has something to give, as far as can be told without looking at it.
+    pub fn has_fetched(&self) -> bool {
+        self.fetched.iter().any(Option::is_some)
+    }
+
+    /// Whether [`close`](Self::close) was called.
+    pub fn is_closing(&self) -> bool {
+        self.net.closing
+    }
+
     /// Whether [`close`](Self::close) is complete.
     pub fn is_closed(&self) -> bool {
         self.net.is_shut_down()
@@ -376,7 +386,8 @@ impl<'m> Machine<'m> for Consumer<'m> {
         if let Some(lookup) = self.poll_lookup(now) {
             return Some(lookup);
         }
-        self.poll_fetch(now)
+        // A cursor that was moved while it waited to be fetched turns out to need a lookup only now.
+        self.poll_fetch(now).or_else(|| self.poll_lookup(now))
     }
 
     fn poll_timeout(&mut self) -> Instant {

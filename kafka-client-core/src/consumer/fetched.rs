@@ -56,6 +56,11 @@ pub struct FetchedBatch<'a> {
 }
 
 impl<'a> FetchedBatch<'a> {
+    /// All records of the batch, also those before [`first_offset`](Self::first_offset).
+    pub fn into_records(self) -> RecordIter<'a> {
+        self.records
+    }
+
     /// The records, in order. An error ends the iteration: the batch is damaged.
     pub fn records(
         self,
