@@ -4,6 +4,7 @@
 //! time; the others have it looked up first. What was fetched is handed out as a guard that owns its receive buffer
 //! ([`Fetched`]); while the application reads it, the next fetch is under way.
 
+mod aborted;
 mod cursor;
 mod fetch;
 mod fetched;
@@ -14,6 +15,7 @@ use core::net::SocketAddr;
 
 use kafka_proto::ErrorCode;
 
+pub use aborted::Aborted;
 pub use cursor::{Notice, Start};
 pub use fetched::{Chunk, Decompressor, Fetched, FetchedBatch, Unreadable, Why};
 
