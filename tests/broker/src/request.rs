@@ -76,6 +76,8 @@ impl Cluster {
             ApiKey::DESCRIBE_CONFIGS => self.describe_configs(rq),
             ApiKey::ALTER_CONFIGS => self.alter_configs(rq),
             ApiKey::INCREMENTAL_ALTER_CONFIGS => self.incremental_alter_configs(rq),
+            ApiKey::CONSUMER_GROUP_HEARTBEAT => self.consumer_group_heartbeat(rq),
+            ApiKey::CONSUMER_GROUP_DESCRIBE => self.consumer_group_describe(rq),
             _ => Err(Hangup(format!("{key} is not implemented"))),
         }
     }
