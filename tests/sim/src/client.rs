@@ -4,6 +4,7 @@ use kafka_client_core::machine::Machine;
 use kafka_client_core::net::ConnId;
 use kafka_client_core::time::Instant;
 
+use crate::consumer_app::ConsumerApp;
 use crate::history::History;
 use crate::producer_app::ProducerApp;
 
@@ -21,6 +22,8 @@ pub struct Client<'m> {
 pub enum App<'m> {
     /// Writes records.
     Producer(Box<ProducerApp<'m>>),
+    /// Reads records.
+    Consumer(Box<ConsumerApp<'m>>),
 }
 
 impl<'m> Client<'m> {
@@ -33,6 +36,7 @@ impl<'m> Client<'m> {
     pub fn machine(&mut self) -> &mut (dyn Machine<'m> + 'm) {
         match &mut self.app {
             App::Producer(app) => &mut app.producer,
+            App::Consumer(app) => &mut app.consumer,
         }
     }
 
@@ -40,6 +44,7 @@ impl<'m> Client<'m> {
     pub(crate) fn work(&mut self, now: Instant, history: &mut History) -> bool {
         match &mut self.app {
             App::Producer(app) => app.work(now, history),
+            App::Consumer(app) => app.work(now, history),
         }
     }
 
@@ -47,6 +52,7 @@ impl<'m> Client<'m> {
     pub(crate) fn act(&mut self, now: u64, history: &mut History) -> Option<u64> {
         match &mut self.app {
             App::Producer(app) => app.act(now, history),
+            App::Consumer(app) => app.act(now, history),
         }
     }
 

@@ -5,7 +5,9 @@
 //! `history.rs` is what an application can know, and `checker.rs` judges it.
 #![forbid(unsafe_code)]
 
+pub mod checker;
 pub mod client;
+pub mod consumer_app;
 pub mod history;
 pub mod link;
 pub mod pipe;
