@@ -199,11 +199,11 @@ impl<'m> Consumer<'m> {
                 continue;
             }
             if let Some((base, next)) = chunk.corrupt {
-                cursor.version = cursor.version.wrapping_add(1);
+                cursor.outdate();
                 cursor.position = base;
                 cursor.park(Notice::Corrupt { base, next });
             } else if chunk.start < chunk.end {
-                cursor.version = cursor.version.wrapping_add(1);
+                cursor.outdate();
                 cursor.position = chunk.next;
                 self.touch(now, chunk.partition);
             }
@@ -221,10 +221,12 @@ impl<'m> Consumer<'m> {
             let Some(mut fetched) = self.fetched[conn].take() else { continue };
             self.turn = conn + 1;
             // What was asked for before a seek is not what the application wants now.
-            let cursors = &self.cursors;
             let mut any = false;
             for chunk in fetched.rx.chunks.iter_mut() {
-                if cursors[chunk.partition].version != chunk.version {
+                if self.cursors[chunk.partition].version == chunk.version {
+                    self.cursors[chunk.partition].buffered = false;
+                    self.touch(now, chunk.partition);
+                } else {
                     chunk.start = chunk.end;
                 }
                 any |= chunk.start < chunk.end;

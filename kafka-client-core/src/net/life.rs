@@ -130,13 +130,17 @@ impl<'m> Net<'m> {
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         let idle = self.config.connections_max_idle;
         for index in self.conns.indices() {
-            let conn = &self.conns[index];
-            if conn.next_deadline(conn.last_used + idle) > now || conn.muted_until == now {
+            let conn = &mut self.conns[index];
+            if conn.muted_until <= now {
+                conn.muted_until = Instant(0);
+            }
+            if conn.next_deadline(conn.last_used + idle) > now {
                 continue;
             }
             let unanswered = conn.in_flight.front().is_some_and(|r| r.deadline <= now);
+            let connecting = conn.state == State::Connecting;
             let id = self.id(index);
-            if conn.state == State::Connecting || unanswered {
+            if connecting || unanswered {
                 self.conns[index].last_used = now;
                 self.fail(id, Trouble::TimedOut);
             } else if self.conns[index].last_used + idle <= now {
@@ -195,6 +199,9 @@ impl<'m> Net<'m> {
         if closing != NIL {
             self.conns[closing].state = State::Closed;
             return Some(Action::Close(self.id(closing)));
+        }
+        if self.closing {
+            return None;
         }
         if self.refresh_is_due(now) {
             self.demand_any(now);
