@@ -16,6 +16,8 @@ pub struct Client<'m> {
     links: Vec<Option<(ConnId, u32)>>,
     pub(crate) wake: u64,
     pub(crate) hot: u32,
+    /// Nothing reaches it before: its process does not run.
+    pub frozen_until: u64,
 }
 
 /// What a client is.
@@ -29,7 +31,7 @@ pub enum App<'m> {
 impl<'m> Client<'m> {
     /// A client that was not driven yet.
     pub fn new(app: App<'m>) -> Self {
-        Client { app, links: Vec::new(), wake: u64::MAX, hot: 0 }
+        Client { app, links: Vec::new(), wake: u64::MAX, hot: 0, frozen_until: 0 }
     }
 
     /// What an adapter drives.
@@ -53,6 +55,14 @@ impl<'m> Client<'m> {
         match &mut self.app {
             App::Producer(app) => app.act(now, history),
             App::Consumer(app) => app.act(now, history),
+        }
+    }
+
+    /// When the application's own work is done.
+    pub(crate) fn busy_until(&self) -> Option<u64> {
+        match &self.app {
+            App::Producer(app) => app.sealed_at(),
+            App::Consumer(_) => None,
         }
     }
 
