@@ -137,14 +137,13 @@ impl<'m> Net<'m> {
             if conn.next_deadline(conn.last_used + idle) > now {
                 continue;
             }
-            let unanswered = conn.in_flight.front().is_some_and(|r| r.deadline <= now);
-            let connecting = conn.state == State::Connecting;
-            let id = self.id(index);
-            if connecting || unanswered {
-                self.conns[index].last_used = now;
+            let overdue = conn.overdue_at();
+            if conn.state == State::Connecting || overdue.is_some_and(|at| at <= now) {
+                conn.last_used = now;
+                let id = self.id(index);
                 self.fail(id, Trouble::TimedOut);
-            } else if self.conns[index].last_used + idle <= now {
-                self.conns[index].state = State::Closing;
+            } else if overdue.is_none() && conn.last_used + idle <= now {
+                conn.state = State::Closing;
             }
         }
     }

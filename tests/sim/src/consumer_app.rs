@@ -79,15 +79,7 @@ impl<'m> ConsumerApp<'m> {
     /// Takes what was fetched, as an application does.
     pub(crate) fn work(&mut self, now: Instant, history: &mut History) -> bool {
         let mut progress = false;
-        while let Some((topic, partition, notice)) = self.consumer.poll_notice() {
-            progress = true;
-            let number = self.number(topic);
-            self.notices.push((number, partition, notice));
-            if let Notice::Reset { to, .. } = notice {
-                self.next.insert((number, partition), to);
-                history.push(now.0, self.who, What::Event { place: (number, partition), offset: to });
-            }
-        }
+        // What was taken comes before what is told now.
         if let Some((due, mut fetched)) = self.held.take() {
             if due > now.0 {
                 self.held = Some((due, fetched));
@@ -97,6 +89,15 @@ impl<'m> ConsumerApp<'m> {
             self.consumer.revalidate(&mut fetched);
             self.read(now, history, fetched);
             progress = true;
+        }
+        while let Some((topic, partition, notice)) = self.consumer.poll_notice() {
+            progress = true;
+            let number = self.number(topic);
+            self.notices.push((number, partition, notice));
+            if let Notice::Reset { to, .. } = notice {
+                self.next.insert((number, partition), to);
+                history.push(now.0, self.who, What::Event { place: (number, partition), offset: to });
+            }
         }
         while let Some(fetched) = self.consumer.poll_fetched(now) {
             progress = true;
