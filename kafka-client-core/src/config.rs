@@ -147,6 +147,23 @@ pub enum OffsetReset {
     None,
 }
 
+/// `isolation.level`: which records of transactions a consumer sees.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Isolation {
+    /// All, also those of open and aborted transactions.
+    #[default]
+    ReadUncommitted,
+    /// Only those of committed transactions, and those outside transactions, up to the first open one.
+    ReadCommitted,
+}
+
+impl Isolation {
+    /// The value on the wire.
+    pub fn to_wire(self) -> i8 {
+        i8::from(self == Isolation::ReadCommitted)
+    }
+}
+
 /// The consumer's settings.
 #[derive(Clone, Copy, Debug)]
 pub struct ConsumerConfig<'m> {
@@ -160,6 +177,8 @@ pub struct ConsumerConfig<'m> {
     pub partition_fetch_bytes: u32,
     /// `auto.offset.reset`: used when a position no longer exists.
     pub offset_reset: OffsetReset,
+    /// `isolation.level`.
+    pub isolation: Isolation,
     /// `check.crcs`.
     pub check_crcs: bool,
     /// `client.rack` (KIP-392).
@@ -174,6 +193,7 @@ impl ConsumerConfig<'_> {
         fetch_max_bytes: 52_428_800,
         partition_fetch_bytes: 1_048_576,
         offset_reset: OffsetReset::Latest,
+        isolation: Isolation::ReadUncommitted,
         check_crcs: true,
         rack: "",
     };

@@ -4,6 +4,7 @@
 //! time; the others have it looked up first. What was fetched is handed out as a guard that owns its receive buffer
 //! ([`Fetched`]); while the application reads it, the next fetch is under way.
 
+mod aborted;
 mod cursor;
 mod fetch;
 mod fetched;
@@ -14,6 +15,7 @@ use core::net::SocketAddr;
 
 use kafka_proto::ErrorCode;
 
+pub use aborted::Aborted;
 pub use cursor::{Notice, Start};
 pub use fetched::{Chunk, Decompressor, Fetched, FetchedBatch, Unreadable, Why};
 
@@ -207,11 +209,11 @@ impl<'m> Consumer<'m> {
                 continue;
             }
             if let Some((base, next)) = chunk.corrupt {
-                cursor.version = cursor.version.wrapping_add(1);
+                cursor.outdate();
                 cursor.position = base;
                 cursor.park(Notice::Corrupt { base, next });
             } else if chunk.start < chunk.end {
-                cursor.version = cursor.version.wrapping_add(1);
+                cursor.outdate();
                 cursor.position = chunk.next;
                 self.touch(now, chunk.partition);
             }
@@ -229,10 +231,12 @@ impl<'m> Consumer<'m> {
             let Some(mut fetched) = self.fetched[conn].take() else { continue };
             self.turn = conn + 1;
             // What was asked for before a seek is not what the application wants now.
-            let cursors = &self.cursors;
             let mut any = false;
             for chunk in fetched.rx.chunks.iter_mut() {
-                if cursors[chunk.partition].version != chunk.version {
+                if self.cursors[chunk.partition].version == chunk.version {
+                    self.cursors[chunk.partition].buffered = false;
+                    self.touch(now, chunk.partition);
+                } else {
                     chunk.start = chunk.end;
                 }
                 any |= chunk.start < chunk.end;

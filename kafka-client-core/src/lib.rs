@@ -174,6 +174,7 @@ pub mod consumer;
 mod list;
 pub mod machine;
 pub mod metadata;
+pub mod metrics;
 pub mod net;
 pub mod producer;
 mod random;

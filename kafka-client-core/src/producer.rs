@@ -31,6 +31,7 @@ pub use transaction::{GroupMetadata, TransactionError, TransactionState};
 
 use crate::config::{ClientConfig, ConfigError, ProducerConfig, check_producer};
 use crate::metadata::{TopicId, is_legal_topic_name};
+use crate::metrics::ProducerMetrics;
 use crate::net::{Host, HostId, Net, Trouble};
 use crate::resources::ProducerMemory;
 use crate::storage::{NIL, Storage, Table, Text};
@@ -59,6 +60,7 @@ pub struct Producer<'m> {
     sticky: Table<'m, Sticky>,
     identity: Identity,
     txn: Transaction<'m>,
+    metrics: ProducerMetrics,
     /// Where the next compressed batch goes; absent while a batch is being sealed.
     scratch: Option<Scratch<'m>>,
     closed: bool,
@@ -107,6 +109,7 @@ impl<'m> Producer<'m> {
             sticky: Table::new(memory.sticky),
             identity: Identity::default(),
             txn: Transaction::new(None, 0),
+            metrics: ProducerMetrics::default(),
             scratch: memory.scratch,
             closed: false,
             flushed_to: 0,
@@ -165,6 +168,11 @@ impl<'m> Producer<'m> {
     /// Why the cluster will not let this producer write, if so: nothing can be sent any more.
     pub fn refused(&self) -> Option<ErrorCode> {
         self.identity.refused
+    }
+
+    /// What the producer has done so far.
+    pub fn metrics(&self) -> &ProducerMetrics {
+        &self.metrics
     }
 
     /// Slots of the batch pool in use.

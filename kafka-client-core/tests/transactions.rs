@@ -3,11 +3,12 @@
 mod support;
 
 use kafka_broker::{Config, Release};
-use kafka_client_core::config::{ClientConfig, ProducerConfig};
+use kafka_client_core::config::{ClientConfig, ConsumerConfig, Isolation, ProducerConfig};
+use kafka_client_core::consumer::{Consumer, Decompressor, Start};
 use kafka_client_core::producer::{
     AppendError, Delivery, GroupMetadata, Outcome, Producer, TransactionError, TransactionState,
 };
-use kafka_client_core::resources::ProducerMemory;
+use kafka_client_core::resources::{ConsumerMemory, ProducerMemory};
 use kafka_client_core::time::{Duration, Instant};
 use kafka_proto::ErrorCode;
 use kafka_proto::record::NewRecord;
@@ -106,7 +107,44 @@ fn what_is_committed_is_seen_and_what_is_aborted_is_not() {
         let expected: Vec<String> =
             [0, 2, 4].iter().flat_map(|r| (0..3).map(move |p| format!("{r}/{p}"))).collect();
         assert_eq!(committed(&wire), expected, "{release:?}");
+        let mut reader = Wire::new(cluster(release));
+        std::mem::swap(&mut reader.cluster, &mut wire.cluster);
+        reader.now = wire.now;
+        assert_eq!(read(&mut reader, Isolation::ReadCommitted, 9), expected, "{release:?}");
+        assert_eq!(read(&mut reader, Isolation::ReadUncommitted, 18).len(), 18, "{release:?}");
     }
+}
+
+/// What a consumer sees until it has caught up with the end of each partition.
+fn read(wire: &mut Wire<'static>, isolation: Isolation, count: usize) -> Vec<String> {
+    let config = ConsumerConfig { isolation, ..ConsumerConfig::DEFAULT };
+    let bootstrap = [("localhost".into(), 9092)];
+    let mut c =
+        Consumer::new(ClientConfig::DEFAULT, config, bootstrap, ConsumerMemory::owned()).expect("a consumer");
+    let topic = c.topic("t".into()).expect("a topic");
+    for partition in 0..3 {
+        c.assign(wire.now, topic, partition, Start::Earliest).expect("room");
+    }
+    let (mut seen, mut decompressor) = (Vec::new(), Decompressor::owned(1 << 20));
+    let each = |c: &mut Consumer<'static>, now: Instant| {
+        while let Some(mut fetched) = c.poll_fetched(now) {
+            while let Some(batch) = fetched.next_batch(&mut decompressor) {
+                for record in batch.expect("a readable batch").records() {
+                    let value = record.expect("a readable record").value.expect("a value");
+                    seen.push(String::from_utf8(value.to_vec()).expect("text"));
+                }
+            }
+            c.release(now, fetched);
+        }
+    };
+    let at_end = |c: &mut Consumer<'static>| {
+        (0..3).all(|p| {
+            c.high_watermark(topic, p).is_some() && c.position(topic, p) == c.high_watermark(topic, p)
+        })
+    };
+    assert!(wire.run_until(&mut c, MINUTE, each, at_end), "not at the end: {count} expected");
+    seen.sort();
+    seen
 }
 
 #[test]

@@ -64,11 +64,22 @@ fn run(target: &str, seconds: u64) -> Result {
     }
     // A message that takes a second or a gigabyte is a finding too.
     let limits = ["-timeout=5", "-rss_limit_mb=1024", "-verbosity=0", "-print_final_stats=1"];
-    cargo("+nightly fuzz run --fuzz-dir . --release")
+    // Quiet unless it fails: then the whole output says how to run what was found again.
+    let output = cargo("+nightly fuzz run --fuzz-dir . --release")
         .args([target])
         .args(folders)
         .args(["--", &format!("-max_total_time={seconds}")])
         .args(limits)
         .dir(DIR)
-        .run()
+        .read_all()?;
+    let stat = |name: &str| {
+        let line = output.lines().find_map(|line| line.strip_prefix(&format!("stat::{name}:")));
+        line.map_or("?", str::trim).to_owned()
+    };
+    println!(
+        "  {target}: {} runs in {seconds} s, {} new inputs, nothing found",
+        stat("number_of_executed_units"),
+        stat("new_units_added")
+    );
+    Ok(())
 }

@@ -55,15 +55,26 @@ impl Shell {
         if status.success() { Ok(()) } else { Err(format!("{line}: {status}").into()) }
     }
 
-    /// Runs it and gives back what it printed; an error with its output when it does not end with 0.
-    pub fn read(mut self) -> Result<String> {
+    /// Runs it and gives back its standard output; an error with all its output when it does not end with 0.
+    pub fn read(self) -> Result<String> {
+        self.output().map(|(out, _)| out)
+    }
+
+    /// The same with what it wrote to standard error behind it.
+    pub fn read_all(self) -> Result<String> {
+        self.output().map(|(out, err)| out + &err)
+    }
+
+    fn output(mut self) -> Result<(String, String)> {
         let line = self.line();
         let done = self.0.stdin(Stdio::null()).output().map_err(|e| format!("{line}: {e}"))?;
-        let text = String::from_utf8_lossy(&done.stdout).into_owned();
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        let (out, err) = (text(&done.stdout), text(&done.stderr));
         if done.status.success() {
-            return Ok(text);
+            Ok((out, err))
+        } else {
+            Err(format!("{line}: {}\n{out}{err}", done.status).into())
         }
-        Err(format!("{line}: {}\n{text}{}", done.status, String::from_utf8_lossy(&done.stderr)).into())
     }
 
     fn line(&self) -> String {

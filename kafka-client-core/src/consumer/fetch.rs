@@ -7,6 +7,7 @@ use kafka_proto::record::batches;
 use kafka_proto::wire::{Array, Records, Source, Wire, Writer};
 use kafka_proto::{ErrorCode, Message, Uuid};
 
+use super::aborted::Aborted;
 use super::cursor::{Notice, Phase};
 use super::fetched::{Chunk, Fetched};
 use super::request::{ChainTopics, Rows};
@@ -17,7 +18,7 @@ use crate::net::api::Api;
 use crate::net::broker::{Role, Trouble};
 use crate::net::connection::Request;
 use crate::net::{Begin, ConnId, Reply, RxBuf, Transmit, encode_for};
-use crate::storage::NIL;
+use crate::storage::{NIL, Storage};
 use crate::time::Instant;
 
 /// From this version on partitions are named by topic id.
@@ -49,6 +50,7 @@ impl<'m> Consumer<'m> {
                 max_wait_ms: config.fetch_max_wait.as_millis_i32(),
                 min_bytes: i32::try_from(config.fetch_min_bytes).unwrap_or(i32::MAX),
                 max_bytes: i32::try_from(config.fetch_max_bytes).unwrap_or(i32::MAX),
+                isolation_level: config.isolation.to_wire(),
                 session_epoch: -1,
                 topics: Array::source(&chain),
                 rack_id: config.rack,
@@ -88,9 +90,9 @@ impl<'m> Consumer<'m> {
         reply: Reply,
     ) -> AfterFetch<'m> {
         let Reply { mut request, body, end } = reply;
-        let RxBuf { mem, chunks, .. } = &mut rx;
+        let RxBuf { mem, chunks, aborted, .. } = &mut rx;
         let bytes = mem.get(body.clone()).unwrap_or_default();
-        let mut found = core::mem::take(chunks);
+        let mut found = Found { chunks: core::mem::take(chunks), aborted: core::mem::take(aborted) };
         let outcome = match FetchResponse::decode(request.version, bytes) {
             Ok(response) => {
                 self.net.mute(now, conn, response.throttle_time_ms);
@@ -99,7 +101,7 @@ impl<'m> Consumer<'m> {
             }
             Err(error) => Err(Trouble::Malformed(error)),
         };
-        rx.chunks = found;
+        (rx.chunks, rx.aborted) = (found.chunks, found.aborted);
         if let Err(trouble) = outcome {
             while rx.chunks.pop().is_some() {}
             return AfterFetch::Failed(rx, request, trouble);
@@ -122,7 +124,7 @@ impl<'m> Consumer<'m> {
         now: Instant,
         response: &FetchResponse<'_>,
         token: &mut u32,
-        chunks: &mut crate::storage::Storage<'m, Chunk>,
+        found: &mut Found<'m>,
         offset_of: &dyn Fn(&[u8]) -> u32,
     ) -> Result<(), Trouble> {
         if response.error_code != ErrorCode::NONE {
@@ -141,7 +143,7 @@ impl<'m> Consumer<'m> {
                 }
                 self.cursors[index].asked = false;
                 if self.cursors[index].is_current() {
-                    self.on_partition(now, index, &answer, chunks, offset_of);
+                    self.on_partition(now, index, &answer, found, offset_of);
                 }
                 self.touch(now, index);
             }
@@ -157,7 +159,7 @@ impl<'m> Consumer<'m> {
         now: Instant,
         index: u32,
         answer: &FetchPartitionData<'_>,
-        chunks: &mut crate::storage::Storage<'m, Chunk>,
+        found: &mut Found<'m>,
         offset_of: &dyn Fn(&[u8]) -> u32,
     ) {
         let hint = &answer.current_leader;
@@ -207,8 +209,18 @@ impl<'m> Consumer<'m> {
         // A batch with a bad header is handed out too: reading it says what is wrong and parks the partition.
         let len = if damaged { bytes.len() } else { walk.consumed() };
         chunk.end = start.saturating_add(u32::try_from(len).unwrap_or(0));
-        if chunks.push(chunk).is_ok() {
+        let number = found.chunks.len();
+        let listed = answer.aborted_transactions.iter().flat_map(|list| list.iter());
+        for transaction in listed {
+            if found.aborted.push(Aborted::new(number, &transaction)).is_err() {
+                // Without room to remember them none of these records may be shown.
+                cursor.park(Notice::BatchTooLarge { position: cursor.position, need: u32::MAX });
+                return;
+            }
+        }
+        if found.chunks.push(chunk).is_ok() {
             cursor.position = position;
+            cursor.buffered = true;
             if damaged {
                 // Nothing more until the application has seen it.
                 cursor.phase = Phase::Parked;
@@ -246,6 +258,12 @@ impl<'m> Consumer<'m> {
         };
         (cursor.phase, cursor.start, cursor.lost) = (Phase::Lookup, start, position);
     }
+}
+
+/// What a response holds for the application.
+struct Found<'m> {
+    chunks: Storage<'m, Chunk>,
+    aborted: Storage<'m, Aborted>,
 }
 
 /// What a connection goes on with after the answer to a fetch.

@@ -6,6 +6,7 @@
 use kafka_proto::compress::Workspace;
 use kafka_proto::record::{Batch, RecordIter, batches};
 
+use super::aborted::{is_aborted, pass_marker};
 use crate::metadata::TopicId;
 use crate::net::RxBuf;
 use crate::storage::{Mem, Storage};
@@ -233,8 +234,11 @@ impl Fetched<'_> {
             chunk.last = start;
             chunk.start = start.saturating_add(u32::try_from(iter.consumed()).unwrap_or(u32::MAX));
             chunk.next = chunk.next.max(batch.next_offset());
-            let skipped = batch.header().attributes.is_control() || batch.next_offset() <= first_offset;
-            if !skipped {
+            if batch.header().attributes.is_control() {
+                pass_marker(&mut self.rx.aborted, self.at, &batch);
+                continue;
+            }
+            if batch.next_offset() > first_offset && !is_aborted(&self.rx.aborted, self.at, &batch) {
                 return Some(Ok(Found { chunk: *chunk, start, first_offset }));
             }
         }

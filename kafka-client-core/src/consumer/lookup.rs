@@ -40,9 +40,9 @@ impl<'m> Consumer<'m> {
             let chain = ChainTopics::new(self, token, &LookupRows);
             let body = ListOffsetsRequest {
                 replica_id: -1,
+                isolation_level: self.config.isolation.to_wire(),
                 topics: Array::source(&chain),
                 timeout_ms: timeout.as_millis_i32(),
-                ..ListOffsetsRequest::default()
             };
             let (entry, config) = (&self.net.conns[conn], &self.net.config);
             let encoded = encode_for(entry, config, version, &mut frame.head, &body, &mut []);

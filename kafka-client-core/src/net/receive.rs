@@ -2,7 +2,7 @@
 
 use heapless::VecView;
 
-use crate::consumer::Chunk;
+use crate::consumer::{Aborted, Chunk};
 use crate::storage::{Mem, Storage};
 
 /// A buffer that bytes are received into. The adapter reads into [`spare_mut`](Self::spare_mut), says how much with
@@ -14,6 +14,8 @@ pub struct RxBuf<'m> {
     filled: usize,
     /// What the frame at the front holds for a consumer; empty otherwise. Its memory goes with the buffer.
     pub(crate) chunks: Storage<'m, Chunk>,
+    /// Of its transactions, those that were aborted.
+    pub(crate) aborted: Storage<'m, Aborted>,
     /// Once the length of the frame at the front is known: where it ends. Reading stops there when the frame is
     /// long, so that nothing of the next one has to be moved out of its way.
     stop: usize,
@@ -39,7 +41,7 @@ pub(crate) enum Front {
 impl<'m> RxBuf<'m> {
     /// A buffer over `mem`.
     pub fn new(mem: Mem<'m>) -> Self {
-        RxBuf { mem, filled: 0, stop: 0, chunks: Storage::default() }
+        RxBuf { mem, filled: 0, stop: 0, chunks: Storage::default(), aborted: Storage::default() }
     }
 
     /// Where to read to: never empty while the core waits for more.
@@ -55,13 +57,18 @@ impl<'m> RxBuf<'m> {
 
     pub(crate) fn clear(&mut self) {
         while self.chunks.pop().is_some() {}
+        while self.aborted.pop().is_some() {}
         self.filled = 0;
         self.stop = 0;
     }
 
-    /// A buffer over lent memory, with room to note the parts of a fetch response.
-    pub fn with_chunks(mem: Mem<'m>, chunks: &'m mut VecView<Chunk>) -> Self {
-        RxBuf { mem, filled: 0, stop: 0, chunks: Storage::lent(chunks) }
+    /// A buffer over lent memory, with room to note the parts of a fetch response and its aborted transactions.
+    pub fn with_chunks(
+        mem: Mem<'m>,
+        chunks: &'m mut VecView<Chunk>,
+        aborted: &'m mut VecView<Aborted>,
+    ) -> Self {
+        RxBuf { mem, filled: 0, stop: 0, chunks: Storage::lent(chunks), aborted: Storage::lent(aborted) }
     }
 
     /// Looks at the frame at the front; grows an owned buffer to hold it.

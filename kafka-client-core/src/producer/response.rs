@@ -5,6 +5,7 @@ use kafka_proto::{ErrorCode, Message, Uuid};
 
 use super::Producer;
 use super::batch::{Outcome, SendError};
+use crate::metrics::count;
 use crate::net::ConnId;
 use crate::net::broker::Trouble;
 use crate::net::connection::Request;
@@ -63,6 +64,9 @@ impl<'m> Producer<'m> {
     ) -> Result<(), Trouble> {
         let response = ProduceResponse::decode(request.version, body).map_err(Trouble::Malformed)?;
         self.net.mute(now, conn, response.throttle_time_ms);
+        count(&mut self.metrics.throttle_ms, response.throttle_time_ms.max(0).unsigned_abs());
+        let begun = request.deadline - self.net.config.request_timeout;
+        self.metrics.request_latency.add(now.since(begun));
         for node in response.node_endpoints.iter() {
             self.net.learn_broker(node.node_id, node.host, node.port);
         }

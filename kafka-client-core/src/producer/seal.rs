@@ -7,6 +7,7 @@ use super::Producer;
 use super::batch::{BatchId, Place, SendError};
 use super::partition::{Wait, advance_sequence};
 use crate::list::{delist, enlist};
+use crate::metrics::count;
 use crate::net::PARTS_MAX;
 use crate::net::broker::Role;
 use crate::storage::{Mem, NIL};
@@ -176,6 +177,10 @@ impl<'m> Producer<'m> {
         }
         batch.mem = Some(seal.mem);
         batch.len = u32::try_from(seal.len).unwrap_or(0);
+        if !batch.sealed {
+            count(&mut self.metrics.batches, 1u32);
+            count(&mut self.metrics.batch_bytes, batch.builder.len() as u64);
+        }
         batch.sealed = true;
         let partition = batch.partition;
         self.wait_sealed(slot);

@@ -14,6 +14,7 @@ use super::partition::Wait;
 use crate::config::Acks;
 use crate::list::delist;
 use crate::metadata::Topics;
+use crate::metrics::count;
 use crate::net::api::Api;
 use crate::net::broker::Role;
 use crate::net::connection::Request;
@@ -127,6 +128,7 @@ impl<'m> Producer<'m> {
             let token = self.chain(&frame);
             let answered = acks != Acks::None;
             let begin = Begin { api: Api::Produce, version, token, timeout, answered };
+            self.count_sent(now, &frame);
             let sent = self.net.enter_if(now, conn, begin, frame, Some(encoded));
             self.touch_chain(now, token);
             return sent;
@@ -167,6 +169,19 @@ impl<'m> Producer<'m> {
         while slot != NIL {
             self.touch(now, self.acc.pool.batches[slot].partition);
             slot = self.acc.pool.batches[slot].chain;
+        }
+    }
+
+    fn count_sent(&mut self, now: Instant, frame: &TxFrame<'m>) {
+        if cfg!(feature = "metrics") {
+            count(&mut self.metrics.requests, 1u32);
+            for part in frame.parts.iter() {
+                let batch = &self.acc.pool.batches[part.batch];
+                count(&mut self.metrics.sent_bytes, part.len);
+                if batch.attempts == 0 {
+                    self.metrics.queue_time.add(now.since(batch.created));
+                }
+            }
         }
     }
 
@@ -252,6 +267,7 @@ impl<'m> Producer<'m> {
             return;
         }
         let attempts = batch.attempts;
+        count(&mut self.metrics.retries, 1u32);
         batch.attempts = attempts.saturating_add(1);
         batch.written = false;
         self.wait_sealed(slot);
@@ -295,7 +311,11 @@ impl<'m> Producer<'m> {
         self.acc.partitions[partition].remove(&mut self.acc.pool.batches, slot);
         self.acc.pool.retire(slot);
         let acked = matches!(outcome, Outcome::Acked { .. });
-        self.acc.pool.batches[slot].outcome = Some(outcome);
+        let batch = &mut self.acc.pool.batches[slot];
+        batch.outcome = Some(outcome);
+        let records = batch.builder.count();
+        let counter = if acked { &mut self.metrics.records_acked } else { &mut self.metrics.records_failed };
+        count(counter, records);
         if self.txn.is_on() {
             self.note_outcome(&outcome);
         }

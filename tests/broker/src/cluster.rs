@@ -60,6 +60,9 @@ pub struct Cluster {
     pub(crate) woken: Vec<ConnId>,
 }
 
+/// Between looks for producers and offsets that expired.
+const SWEEP_EVERY_US: u64 = 600_000_000;
+
 /// Why a connection was not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
@@ -100,6 +103,7 @@ impl Cluster {
             rng,
             config,
         };
+        cluster.timers.set(SWEEP_EVERY_US, Timer::Sweep);
         for (name, partitions) in cluster.config.topics.clone() {
             let made = cluster.create_topic(&name, partitions);
             made.map_err(|code| ConfigError(format!("topic {name}: {code}")))?;
@@ -337,7 +341,26 @@ impl Cluster {
             Timer::Member(group, member) => self.classic(&group, |c, ctx| c.session_expired(ctx, &member)),
             Timer::Rebalance(group, step) => self.classic(&group, |c, ctx| c.rebalance_expired(ctx, step)),
             Timer::Transaction(name) => self.transaction_timer(&name),
-            _ => {}
+            Timer::ConsumerMember(group, member, number) => self.consumer_session(&group, &member, number),
+            Timer::ConsumerRevoke(group, member) => self.consumer_revoke(&group, &member),
+            Timer::Sweep => self.sweep(),
+        }
+    }
+
+    /// Forgets producers and offsets that nobody used for long, and groups without either members or offsets.
+    fn sweep(&mut self) {
+        self.timers.set(self.now.saturating_add(SWEEP_EVERY_US), Timer::Sweep);
+        let before = |ms: u64| self.now.checked_sub(ms.saturating_mul(1000));
+        let (producers, offsets) =
+            (before(self.config.producer_id_expiration_ms), before(self.config.offsets_retention_ms));
+        if let Some(before) = producers {
+            self.topics.partitions_mut().for_each(|(_, _, p)| p.producers.expire(before));
+        }
+        if let Some(before) = offsets {
+            for group in self.groups.values_mut().filter(|g| g.is_empty() && g.offsets.used <= before) {
+                group.offsets.expire(before);
+            }
+            self.groups.retain(|_, g| !(g.is_empty() && g.offsets.is_empty() && g.offsets.used <= before));
         }
     }
 

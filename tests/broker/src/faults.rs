@@ -205,6 +205,11 @@ impl Cluster {
         self.woken_by(topic, partition);
     }
 
+    /// Every fetch session is forgotten: incremental fetches get FETCH_SESSION_ID_NOT_FOUND.
+    pub fn forget_fetch_sessions(&mut self) {
+        self.sessions.clear();
+    }
+
     /// All coordinators answer COORDINATOR_LOAD_IN_PROGRESS until `until` (monotonic microseconds).
     pub fn coordinators_loading(&mut self, until: u64) {
         self.faults.coordinators_loading_until = until;

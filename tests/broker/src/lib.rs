@@ -15,7 +15,6 @@
 //! server.with(|cluster| assert_eq!(cluster.topic("readings").unwrap().partitions.len(), 3));
 //! ```
 #![forbid(unsafe_code)]
-#![allow(dead_code)]
 
 mod api;
 mod batch_check;

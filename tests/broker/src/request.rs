@@ -71,6 +71,13 @@ impl Cluster {
             ApiKey::ADD_OFFSETS_TO_TXN => self.add_offsets_to_txn(rq),
             ApiKey::END_TXN => self.end_txn(rq),
             ApiKey::TXN_OFFSET_COMMIT => self.txn_offset_commit(rq),
+            ApiKey::CREATE_PARTITIONS => self.create_partitions(rq),
+            ApiKey::DELETE_RECORDS => self.delete_records_api(rq),
+            ApiKey::DESCRIBE_CONFIGS => self.describe_configs(rq),
+            ApiKey::ALTER_CONFIGS => self.alter_configs(rq),
+            ApiKey::INCREMENTAL_ALTER_CONFIGS => self.incremental_alter_configs(rq),
+            ApiKey::CONSUMER_GROUP_HEARTBEAT => self.consumer_group_heartbeat(rq),
+            ApiKey::CONSUMER_GROUP_DESCRIBE => self.consumer_group_describe(rq),
             _ => Err(Hangup(format!("{key} is not implemented"))),
         }
     }

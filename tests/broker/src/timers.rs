@@ -20,12 +20,14 @@ pub enum Timer {
     Member(String, String),
     /// A classic group's rebalance may be over: group and the number of the rebalance.
     Rebalance(String, u64),
-    /// A KIP-848 member may have gone silent or be too slow to revoke.
-    ConsumerMember(String, String),
+    /// A KIP-848 member (group, id, number) may have gone silent.
+    ConsumerMember(String, String, u64),
+    /// A KIP-848 member may be too slow to give up its partitions.
+    ConsumerRevoke(String, String),
+    /// Look for what nobody used for long.
+    Sweep,
     /// A transaction may have timed out.
     Transaction(String),
-    /// A coordinator may have finished loading.
-    Loading,
 }
 
 /// All pending deadlines.

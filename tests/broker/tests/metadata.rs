@@ -205,3 +205,65 @@ fn the_first_answer_can_be_swallowed() {
     b.pass(1_000_000_000);
     assert_eq!((b.take(conn), b.closed.len()), (None, 0));
 }
+
+#[test]
+fn partitions_are_added_and_records_deleted() {
+    let mut b = Bench::three();
+    let grow = |b: &mut Bench, count| {
+        let topics = [CreatePartitionsTopic { name: "t", count, assignments: None }];
+        let body =
+            b.ask(0, 3, &CreatePartitionsRequest { topics: Array::slice(&topics), ..Default::default() });
+        CreatePartitionsResponse::decode(3, &body).unwrap().results.first().unwrap().error_code
+    };
+    assert_eq!(grow(&mut b, 3), ErrorCode::INVALID_PARTITIONS);
+    assert_eq!(grow(&mut b, 5), ErrorCode::NONE);
+    assert_eq!(b.cluster.topic("t").unwrap().partitions.len(), 5);
+    for _ in 0..4 {
+        b.produce(0, 0, 1, &common::plain(&["a"]));
+    }
+    let delete = |b: &mut Bench, offset| {
+        let parts = [DeleteRecordsPartition { partition_index: 0, offset }];
+        let topics = [DeleteRecordsTopic { name: "t", partitions: Array::slice(&parts) }];
+        let body = b.ask(0, 2, &DeleteRecordsRequest { topics: Array::slice(&topics), timeout_ms: 1 });
+        let row = DeleteRecordsResponse::decode(2, &body)
+            .unwrap()
+            .topics
+            .first()
+            .unwrap()
+            .partitions
+            .first()
+            .unwrap();
+        (row.error_code, row.low_watermark)
+    };
+    assert_eq!(delete(&mut b, 3), (ErrorCode::NONE, 3));
+    assert_eq!(delete(&mut b, 5), (ErrorCode::OFFSET_OUT_OF_RANGE, -1));
+    assert_eq!(delete(&mut b, -1), (ErrorCode::NONE, 4));
+}
+
+#[test]
+fn configurations_are_set_shown_and_checked() {
+    let mut b = Bench::single();
+    let set = |b: &mut Bench, name, value| {
+        let configs =
+            [IncrementalAlterConfigsAlterableConfig { name, config_operation: 0, value: Some(value) }];
+        let configs = Array::slice(&configs);
+        let resources = [IncrementalAlterConfigsResource { resource_type: 2, resource_name: "t", configs }];
+        let resources = Array::slice(&resources);
+        let body = b.ask(0, 1, &IncrementalAlterConfigsRequest { resources, validate_only: false });
+        IncrementalAlterConfigsResponse::decode(1, &body).unwrap().responses.first().unwrap().error_code
+    };
+    assert_eq!(set(&mut b, "max.message.bytes", "77"), ErrorCode::NONE);
+    assert_eq!(set(&mut b, "max.message.bytes", "many"), ErrorCode::INVALID_CONFIG);
+    assert_eq!(
+        b.produce(0, 0, 1, &common::plain(&["a record that is too long"])).0,
+        ErrorCode::MESSAGE_TOO_LARGE
+    );
+    let keys = ["max.message.bytes"];
+    let configuration_keys = Some(Array::slice(&keys));
+    let resources = [DescribeConfigsResource { resource_type: 2, resource_name: "t", configuration_keys }];
+    let body =
+        b.ask(0, 4, &DescribeConfigsRequest { resources: Array::slice(&resources), ..Default::default() });
+    let result = DescribeConfigsResponse::decode(4, &body).unwrap().results.first().unwrap();
+    let shown: Vec<_> = result.configs.iter().map(|c| (c.name, c.value, c.config_source)).collect();
+    assert_eq!(shown, [("max.message.bytes", Some("77"), 1)]);
+}

@@ -1,12 +1,13 @@
 //! Every entry to the codec, exported, so that the linker keeps all that a program could reach through it.
 //!
-//! The names of exported functions begin with `proof_`. Those that begin with `proof_client_` are one API each as a
+//! The names of what is exported from the codec begin with `proof_`, from the state machines with `machine_`. Those that begin with `proof_client_` are one API each as a
 //! client uses it (write the request, read the response): what a message costs is what linking them alone takes.
 #![no_std]
 
 mod client;
 mod data;
 mod frames;
+mod machine;
 mod records;
 
 use core::panic::PanicInfo;

@@ -67,6 +67,7 @@ const GROUPS: &[(&str, &[&str])] = &[
             "proof_client_api_versions",
         ],
     ),
+    ("the producer: state machine, messages, batches", &["machine_"]),
     ("all that a client uses", &["proof_client_", "proof_records_"]),
     ("everything, both directions, each version", &["proof_"]),
 ];

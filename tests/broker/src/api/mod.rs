@@ -1,6 +1,7 @@
 //! One file per API: decode, do, answer.
 
 mod api_versions;
+mod configs;
 mod describe_cluster;
 mod epochs;
 pub(crate) mod fetch;
@@ -8,5 +9,6 @@ mod fetch_answer;
 mod find_coordinator;
 mod list_offsets;
 mod metadata;
+mod partition_admin;
 pub(crate) mod produce;
 mod topic_admin;

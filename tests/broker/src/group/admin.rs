@@ -20,18 +20,21 @@ impl Group {
     pub fn state_name(&self) -> &'static str {
         match &self.kind {
             Kind::Classic(classic) => classic.state.name(),
+            Kind::Consumer(group) => group.state_name(),
         }
     }
 
     fn type_name(&self) -> &'static str {
         match &self.kind {
             Kind::Classic(_) => "classic",
+            Kind::Consumer(_) => "consumer",
         }
     }
 
     fn protocol_type(&self) -> &str {
         match &self.kind {
             Kind::Classic(classic) => classic.protocol_type.as_deref().unwrap_or_default(),
+            Kind::Consumer(_) => CONSUMER,
         }
     }
 }
@@ -158,9 +161,4 @@ fn describe_member<'a>(m: &'a super::classic::Member, protocol: Option<&str>) ->
         member_metadata: m.metadata(protocol),
         member_assignment: if protocol.is_some() { &m.assignment } else { &[] },
     }
-}
-
-/// Whether a classic group's members are consumers.
-pub(crate) fn is_consumer(protocol_type: &str) -> bool {
-    protocol_type == CONSUMER
 }

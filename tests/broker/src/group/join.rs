@@ -4,7 +4,7 @@ use kafka_proto::ErrorCode;
 use kafka_proto::messages::JoinGroupRequest;
 
 use super::classic::{Classic, Member, State, arm_session, join_error, micros};
-use super::{Ctx, Kind};
+use super::{Ctx, Group, Kind};
 use crate::cluster::Cluster;
 use crate::conn::Ticket;
 use crate::request::{Hangup, Rq};
@@ -57,8 +57,9 @@ impl Cluster {
         };
         let (groups, mut ctx) = self.groups();
         let outcome = outcome.and_then(|()| match groups.get_mut(group) {
-            Some(found) => match &mut found.kind {
+            Some(found) => match found.classic_if_empty(group) {
                 Kind::Classic(classic) => classic.join(&mut ctx, join),
+                Kind::Consumer(_) => Err(ErrorCode::INCONSISTENT_GROUP_PROTOCOL),
             },
             None => Err(ErrorCode::UNKNOWN_MEMBER_ID),
         });
@@ -75,6 +76,16 @@ impl Cluster {
             return Err(ErrorCode::INVALID_SESSION_TIMEOUT);
         }
         Ok(())
+    }
+}
+
+impl Group {
+    /// The group's kind; one of KIP-848 without members becomes a classic one for who joins it so.
+    fn classic_if_empty(&mut self, name: &str) -> &mut Kind {
+        if matches!(self.kind, Kind::Consumer(_)) && self.is_empty() {
+            self.kind = Kind::Classic(Classic::new(name));
+        }
+        &mut self.kind
     }
 }
 

@@ -1,7 +1,11 @@
 //! Groups: who is in them, and the offsets they committed.
 
 pub(crate) mod admin;
+mod assignors;
 pub(crate) mod classic;
+mod consumer;
+mod consumer_api;
+mod consumer_describe;
 pub(crate) mod join;
 pub(crate) mod membership;
 pub(crate) mod offset_api;
@@ -17,6 +21,7 @@ use crate::conn::Conns;
 use crate::rng::Rng;
 use crate::timers::Timers;
 use classic::Classic;
+use consumer::ConsumerGroup;
 use offsets::Offsets;
 
 /// What a group needs of the cluster to change.
@@ -33,6 +38,8 @@ pub(crate) struct Ctx<'c> {
 pub(crate) enum Kind {
     /// Join and sync; also a group that only has offsets.
     Classic(Classic),
+    /// KIP-848: heartbeats only.
+    Consumer(ConsumerGroup),
 }
 
 /// A group.
@@ -48,15 +55,20 @@ impl Group {
     }
 
     /// Whether this member may read the group's offsets (OffsetFetch 9).
-    pub fn check_reader(&self, _member: &str, _epoch: i32) -> Result<(), ErrorCode> {
+    pub fn check_reader(&self, member: &str, epoch: i32) -> Result<(), ErrorCode> {
         match &self.kind {
-            Kind::Classic(_) => Ok(()),
+            Kind::Consumer(group) if epoch >= 0 => {
+                let found = group.members.get(member).ok_or(ErrorCode::UNKNOWN_MEMBER_ID)?;
+                if found.epoch == epoch { Ok(()) } else { Err(ErrorCode::STALE_MEMBER_EPOCH) }
+            }
+            _ => Ok(()),
         }
     }
 
     pub fn is_empty(&self) -> bool {
         match &self.kind {
             Kind::Classic(classic) => classic.members.is_empty() && classic.pending.is_empty(),
+            Kind::Consumer(group) => group.members.is_empty(),
         }
     }
 }
@@ -102,10 +114,16 @@ impl Cluster {
             .filter(|g| self.coordinator_of(g).is_some_and(|n| n.id == node))
             .cloned()
             .collect();
+        let session_us = self.config.consumer_session_timeout_ms * 1000;
         let (groups, mut ctx) = self.groups();
         for name in moved {
             match groups.get_mut(&name).map(|g| &mut g.kind) {
                 Some(Kind::Classic(classic)) => classic.reload(&mut ctx),
+                Some(Kind::Consumer(group)) => {
+                    // A new coordinator gives everybody a whole session.
+                    let later = ctx.now.saturating_add(session_us);
+                    group.members.values_mut().for_each(|m| m.deadline = later);
+                }
                 None => {}
             }
         }

@@ -151,11 +151,20 @@ impl Group {
     fn check_committer(
         &mut self,
         who: &Committer<'_>,
-        _knows_epochs: bool,
+        knows_epochs: bool,
         now: u64,
     ) -> Result<(), ErrorCode> {
         match &mut self.kind {
             Kind::Classic(classic) => classic.check_committer(who, now),
+            Kind::Consumer(group) if who.epoch < 0 && group.members.is_empty() => Ok(()),
+            Kind::Consumer(group) => {
+                let member = group.members.get(who.member_id).ok_or(ErrorCode::UNKNOWN_MEMBER_ID)?;
+                match member.epoch == who.epoch {
+                    _ if !knows_epochs => Err(ErrorCode::UNSUPPORTED_VERSION),
+                    true => Ok(()),
+                    false => Err(ErrorCode::STALE_MEMBER_EPOCH),
+                }
+            }
         }
     }
 
@@ -163,6 +172,7 @@ impl Group {
     fn subscribes(&self, topic: &str) -> bool {
         match &self.kind {
             Kind::Classic(classic) => classic.members.iter().any(|m| m.subscribes(topic)),
+            Kind::Consumer(group) => group.members.values().any(|m| m.topics.contains(topic)),
         }
     }
 }
