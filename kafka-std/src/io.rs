@@ -30,8 +30,8 @@ pub(crate) trait Client: Send + 'static {
 
     /// The machine.
     fn machine(&mut self) -> &mut Self::Machine;
-    /// Work that was run comes back.
-    fn hand_in(&mut self, now: Instant, work: &mut Self::Work);
+    /// Work that was run comes back. `happened`: the core is being told something, too.
+    fn hand_in(&mut self, now: Instant, work: &mut Self::Work, happened: bool);
     /// Takes work to be run; true when there is some.
     fn take_work(&mut self, now: Instant, work: &mut Self::Work) -> bool;
     /// Runs the work that was taken.
@@ -178,7 +178,8 @@ impl<C: Client> Driver<C> {
             let shared = self.shared.clone();
             let mut client = shared.lock();
             let now = client.unpark(&shared.clock);
-            client.hand_in(now, &mut self.work);
+            let happened = !self.news.is_empty() || !self.found.is_empty();
+            client.hand_in(now, &mut self.work, happened);
             again |= self.hand_in(now, client.machine());
             again |= client.take_work(now, &mut self.work);
             again |= self.take(now, client.machine());

@@ -87,8 +87,8 @@ impl Client for State {
         &mut self.core
     }
 
-    fn hand_in(&mut self, _now: Instant, _work: &mut Work) {
-        self.happened = true;
+    fn hand_in(&mut self, now: Instant, _work: &mut Work, happened: bool) {
+        self.happened |= happened || self.waker_deadline <= now;
     }
 
     fn take_work(&mut self, _now: Instant, work: &mut Work) -> bool {

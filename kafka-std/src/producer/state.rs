@@ -243,7 +243,7 @@ impl Client for State {
         &mut self.core
     }
 
-    fn hand_in(&mut self, now: Instant, work: &mut Work) {
+    fn hand_in(&mut self, now: Instant, work: &mut Work, happened: bool) {
         for seal in work.seals.drain(..) {
             self.core.handle_sealed(now, seal);
         }
@@ -253,7 +253,7 @@ impl Client for State {
         }
         self.spare.append(&mut work.told);
         self.telling = 0;
-        self.happened = true;
+        self.happened |= happened || self.room_deadline <= now;
     }
 
     fn take_work(&mut self, now: Instant, work: &mut Work) -> bool {
