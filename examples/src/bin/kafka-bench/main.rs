@@ -7,6 +7,7 @@
 //! sent (`window`: a delivery each, kept in a window; `all`: 64 per lock; `token`: a handler), `THREADS` (1).
 //! Prints one line of JSON; CPU time is that of this process, user and system.
 
+mod consume;
 mod measure;
 mod produce;
 
@@ -87,6 +88,8 @@ fn main() -> ExitCode {
     };
     let done = match args.mode.as_str() {
         "produce" => produce::throughput(&args),
+        "consume" => consume::throughput(&args),
+        "e2e" => consume::end_to_end(&args),
         "latency" => produce::latency(&args),
         "idle" => produce::idle(&args),
         mode => {
