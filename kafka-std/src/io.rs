@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::sync::Lock;
 use resolve::{Found, Resolver};
 use socket::Socket;
-pub(crate) use socket::SocketOptions;
+pub(crate) use socket::{SocketOptions, trouble};
 
 /// What the thread drives: a machine of the core, and what the application's side keeps beside it under one lock.
 pub(crate) trait Client: Send + 'static {
@@ -39,8 +39,8 @@ pub(crate) trait Client: Send + 'static {
     /// The thread has nothing to do and goes to sleep until then, unless it is woken. Whom it has to wake itself
     /// before goes into `work`, which is run once more. Returns when it must be back, `until` at the latest.
     fn park(&mut self, until: Instant, work: &mut Self::Work) -> Instant;
-    /// The thread is awake, and will ask for work before it sleeps.
-    fn unpark(&mut self);
+    /// The thread is awake, and will ask for work before it sleeps. Returns the time.
+    fn unpark(&mut self, clock: &Clock) -> Instant;
     /// Whether the thread is to end.
     fn is_closed(&self) -> bool;
     /// The thread ends, whatever the reason: nothing will be sent any more.
@@ -176,9 +176,8 @@ impl<C: Client> Driver<C> {
         let mut again = self.turn_sockets();
         let until = {
             let shared = self.shared.clone();
-            let now = shared.clock.now();
             let mut client = shared.lock();
-            client.unpark();
+            let now = client.unpark(&shared.clock);
             client.hand_in(now, &mut self.work);
             again |= self.hand_in(now, client.machine());
             again |= client.take_work(now, &mut self.work);

@@ -43,6 +43,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod admin;
 mod clock;
 pub mod config;
 pub mod error;
@@ -50,6 +51,7 @@ mod io;
 pub mod producer;
 mod sync;
 
+pub use admin::Admin;
 pub use error::{ConfigError, Error, SendError, Trouble, Unavailable};
 pub use kafka_client_core::config::Acks;
 pub use kafka_proto::ErrorCode;

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant as StdInstant};
 use kafka_client_core::metadata::TopicId;
 use kafka_client_core::producer::{AppendError, Appended, TopicError};
 use kafka_client_core::storage::Text;
+use kafka_client_core::time::Instant;
 use kafka_proto::record::NewRecord;
 
 pub use builder::ProducerBuilder;
@@ -20,7 +21,7 @@ pub(crate) use builder::ProducerSettings;
 pub use delivery::{Cause, Delivery, DeliveryError, DeliveryResult, RecordMetadata};
 pub use record::{Destination, Header, Record, Topic};
 
-use crate::clock::wall_clock_ms;
+use crate::clock::tick;
 use crate::error::{Error, SendError, Unavailable};
 use crate::io::Shared;
 use crate::sync::{Signal, deadline_in, wait_until};
@@ -299,10 +300,10 @@ impl Producer {
         take: impl FnOnce(&mut State, &Appended, i64) -> Option<T>,
     ) -> Attempt<T> {
         let shared = &*self.handle.shared;
-        let timestamp = record.timestamp.unwrap_or_else(wall_clock_ms);
-        let now = shared.clock.now();
+        let tick = tick();
         let mut state = shared.lock();
-        let (attempt, wake) = self.attempt_locked(&mut state, now, record, timestamp, take);
+        let time = state.ticks.at(tick, &shared.clock);
+        let (attempt, wake) = self.attempt_locked(&mut state, time, record, take);
         drop(state);
         if wake {
             shared.wake();
@@ -314,9 +315,8 @@ impl Producer {
     fn attempt_locked<T>(
         &self,
         state: &mut State,
-        now: kafka_client_core::time::Instant,
+        (now, wall_ms): (Instant, i64),
         record: &Record<'_>,
-        timestamp: i64,
         take: impl FnOnce(&mut State, &Appended, i64) -> Option<T>,
     ) -> (Attempt<T>, bool) {
         let topic = match record.topic {
@@ -329,6 +329,7 @@ impl Producer {
                 Err(error) => return (Attempt::Never(error), false),
             },
         };
+        let timestamp = record.timestamp.unwrap_or(wall_ms);
         if timestamp < -1 {
             return (Attempt::Never(SendError::BadTimestamp(timestamp)), false);
         }
@@ -352,11 +353,10 @@ impl Producer {
         let shared = &*self.handle.shared;
         let begin = StdInstant::now();
         let deadline = begin.checked_add(self.handle.max_block);
-        let timestamp = record.timestamp.unwrap_or_else(wall_clock_ms);
         let mut state = shared.lock();
         loop {
-            let now = shared.clock.now();
-            let (attempt, wake) = self.attempt_locked(&mut state, now, record, timestamp, &mut take);
+            let time = state.ticks.at(tick(), &shared.clock);
+            let (attempt, wake) = self.attempt_locked(&mut state, time, record, &mut take);
             if wake {
                 // Before sleeping: nobody else knows of it.
                 shared.wake();
@@ -383,10 +383,9 @@ impl Producer {
         cx: &Context<'_>,
     ) -> Poll<Result<Delivery, SendError>> {
         let shared = &*self.handle.shared;
-        let timestamp = record.timestamp.unwrap_or_else(wall_clock_ms);
         let mut state = shared.lock();
-        let now = shared.clock.now();
-        let (attempt, wake) = self.attempt_locked(&mut state, now, record, timestamp, take_delivery);
+        let time = state.ticks.at(tick(), &shared.clock);
+        let (attempt, wake) = self.attempt_locked(&mut state, time, record, take_delivery);
         let outcome = match attempt {
             Attempt::Done(delivery) => Poll::Ready(Ok(delivery)),
             Attempt::Never(error) => Poll::Ready(Err(error)),
@@ -397,7 +396,7 @@ impl Producer {
             Attempt::Later(_) => {
                 let left = self.handle.max_block.saturating_sub(begin.elapsed());
                 let left = u64::try_from(left.as_micros()).unwrap_or(u64::MAX);
-                state.await_room(cx.waker(), now + kafka_client_core::time::Duration(left));
+                state.await_room(cx.waker(), time.0 + kafka_client_core::time::Duration(left));
                 Poll::Pending
             }
         };
@@ -416,13 +415,13 @@ impl Producer {
         let shared = &*self.handle.shared;
         let mut at = 0;
         while at < records.len() {
-            let (now, wall) = (shared.clock.now(), wall_clock_ms());
+            let tick = tick();
             let (mut wake, mut stopped) = (false, None);
             let mut state = shared.lock();
+            let time = state.ticks.at(tick, &shared.clock);
             for record in records.get(at..).unwrap_or_default().iter().take(RECORDS_PER_LOCK) {
-                let timestamp = record.timestamp.unwrap_or(wall);
                 let take = |state: &mut State, appended: &Appended, t: i64| take(state, appended, at, t);
-                let (attempt, woken) = self.attempt_locked(&mut state, now, record, timestamp, take);
+                let (attempt, woken) = self.attempt_locked(&mut state, time, record, take);
                 wake |= woken;
                 match attempt {
                     Attempt::Done(()) => at += 1,

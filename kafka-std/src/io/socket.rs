@@ -180,7 +180,7 @@ fn is_in_progress(error: &io::Error) -> bool {
 }
 
 /// What an error of the operating system means for the core.
-pub(super) fn trouble(error: &io::Error) -> Trouble {
+pub(crate) fn trouble(error: &io::Error) -> Trouble {
     match error.kind() {
         ErrorKind::ConnectionRefused => Trouble::Refused,
         ErrorKind::TimedOut => Trouble::TimedOut,

@@ -11,6 +11,7 @@ use kafka_client_core::time::{Duration, Instant};
 
 use super::delivery::{BatchState, DeliveryResult, result};
 use super::record::Topic;
+use crate::clock::{Clock, Ticks};
 use crate::io::Client;
 use crate::sync::Signal;
 
@@ -74,6 +75,7 @@ impl Work {
 /// Everything under the lock.
 pub(crate) struct State {
     pub(super) core: core::Producer<'static>,
+    pub(super) ticks: Ticks,
     linger: Duration,
     /// By the number of the batch's slot.
     listeners: Vec<Listeners>,
@@ -115,6 +117,7 @@ impl State {
     pub(super) fn new(core: core::Producer<'static>, linger: Duration) -> State {
         State {
             core,
+            ticks: Ticks::new(),
             linger,
             listeners: Vec::new(),
             spare: Vec::new(),
@@ -304,8 +307,9 @@ impl Client for State {
         until
     }
 
-    fn unpark(&mut self) {
+    fn unpark(&mut self, clock: &Clock) -> Instant {
         self.parked = None;
+        self.ticks.read(clock)
     }
 
     fn is_closed(&self) -> bool {

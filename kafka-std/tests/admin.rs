@@ -1,0 +1,35 @@
+//! What an operator can ask of the cluster.
+
+mod common;
+
+use common::server;
+use kafka_std::{Admin, Error, ErrorCode};
+
+#[test]
+fn topics_are_created_listed_and_deleted() {
+    let server = server(&[("first", 2)]);
+    let mut admin = Admin::connect(&server.bootstrap()).unwrap();
+    admin.create_topic("second", 3, 1).unwrap();
+    let Err(Error::Broker { code, .. }) = admin.create_topic("second", 3, 1) else { panic!("created twice") };
+    assert_eq!(code, ErrorCode::TOPIC_ALREADY_EXISTS);
+
+    let cluster = admin.metadata(None).unwrap();
+    assert_eq!(cluster.brokers.len(), 1);
+    assert_eq!(cluster.brokers[0].port, server.addrs[0].port());
+    let names: Vec<_> = cluster.topics.iter().map(|t| (t.name.as_str(), t.partitions.len())).collect();
+    assert_eq!(names, [("first", 2), ("second", 3)]);
+    assert_eq!(cluster.topics[1].partitions[2].leader, Some(cluster.brokers[0].id));
+
+    let missing = admin.metadata(Some(&["third"])).unwrap();
+    assert_eq!(missing.topics[0].error, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+    admin.delete_topic("first").unwrap();
+    assert_eq!(admin.metadata(None).unwrap().topics.len(), 1);
+}
+
+#[test]
+fn nobody_there_is_an_error_that_names_each_host() {
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let error = Admin::connect(&format!("{closed},no-such-host.invalid:9092")).unwrap_err().to_string();
+    assert!(error.contains(&format!("{closed}: connection refused: nothing listens there")), "{error}");
+    assert!(error.contains("no-such-host.invalid:9092: the name does not resolve"), "{error}");
+}
