@@ -17,7 +17,7 @@ use kafka_proto::ErrorCode;
 
 pub use aborted::Aborted;
 pub use cursor::{Notice, Start};
-pub use fetched::{Chunk, Decompressor, Fetched, FetchedBatch, Unreadable, Why};
+pub use fetched::{Chunk, Decompressor, Fetched, FetchedBatch, Records, Unreadable, Why};
 
 use crate::config::{ClientConfig, ConfigError, ConsumerConfig};
 use crate::list::{List, delist};
@@ -30,7 +30,7 @@ use crate::resources::ConsumerMemory;
 use crate::storage::{NIL, Table, Text};
 use crate::time::Instant;
 pub(crate) use cursor::Cursor;
-use cursor::Phase;
+use cursor::{Phase, Wait};
 use fetch::AfterFetch;
 
 /// A Kafka consumer of assigned partitions, without I/O. Drive it as the [crate's documentation](crate) shows.
@@ -53,6 +53,8 @@ pub struct Consumer<'m> {
     delayed: List,
     /// The connection whose fetched records are handed out next.
     turn: u32,
+    /// Some cursor may have a notice.
+    noticed: bool,
 }
 
 impl<'m> Consumer<'m> {
@@ -81,6 +83,7 @@ impl<'m> Consumer<'m> {
             fetched: Table::new(memory.fetched),
             delayed: List::default(),
             turn: 0,
+            noticed: false,
         })
     }
 
@@ -200,8 +203,10 @@ impl<'m> Consumer<'m> {
             }
             if let Some((base, next)) = chunk.corrupt {
                 cursor.version = cursor.version.wrapping_add(1);
+                // Whoever read it has seen why.
                 cursor.position = base;
-                cursor.park(Notice::Corrupt { base, next });
+                cursor.phase = Phase::Parked;
+                let _ = next;
             } else if chunk.start < chunk.end {
                 cursor.version = cursor.version.wrapping_add(1);
                 cursor.position = chunk.next;
@@ -237,15 +242,36 @@ impl<'m> Consumer<'m> {
         None
     }
 
+    /// Whether [`poll_fetched`](Self::poll_fetched) or [`poll_notice`](Self::poll_notice) may have something.
+    pub fn has_news(&self) -> bool {
+        self.noticed || self.fetched.iter().any(Option::is_some)
+    }
+
     /// Something the application should know about a partition.
     pub fn poll_notice(&mut self) -> Option<(TopicId, i32, Notice)> {
+        if !self.noticed {
+            return None;
+        }
         for index in self.cursors.indices() {
             if let Some(notice) = self.cursors[index].notice.take() {
                 let meta = &self.net.topics.partitions[index];
                 return Some((TopicId(meta.topic), meta.number, notice));
             }
         }
+        self.noticed = false;
         None
+    }
+
+    /// Something about a partition that the application should know.
+    fn notice(&mut self, index: u32, notice: Notice) {
+        self.cursors[index].notice = Some(notice);
+        self.noticed = true;
+    }
+
+    /// As [`notice`](Self::notice), for a partition that waits for a seek from now on.
+    fn park(&mut self, index: u32, notice: Notice) {
+        self.cursors[index].phase = Phase::Parked;
+        self.notice(index, notice);
     }
 
     /// Marks batches stale that belong to partitions which were moved while the application held the guard.
@@ -272,7 +298,7 @@ impl<'m> Consumer<'m> {
 
     fn handle_delayed(&mut self, now: Instant) {
         let mut waiting = core::mem::take(&mut self.delayed);
-        while let Some(index) = delist(&mut self.cursors, &mut waiting, ()) {
+        while let Some(index) = delist(&mut self.cursors, &mut waiting, Wait::Delayed) {
             self.touch(now, index);
         }
     }
@@ -386,7 +412,7 @@ impl<'m> Machine<'m> for Consumer<'m> {
         let mut delayed = self.delayed.head;
         while delayed != NIL {
             next = next.min(self.cursors[delayed].backoff_until);
-            delayed = self.cursors[delayed].next();
+            delayed = self.cursors[delayed].next_delayed();
         }
         next
     }

@@ -9,7 +9,7 @@ mod table;
 
 pub(crate) use parse::bootstrap;
 pub use parse::properties;
-pub(crate) use table::{COMMON, PRODUCER};
+pub(crate) use table::{COMMON, CONSUMER, PRODUCER};
 
 use kafka_client_core::config::ClientConfig;
 

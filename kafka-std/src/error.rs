@@ -4,8 +4,11 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+pub use kafka_client_core::consumer::{Notice, Unreadable};
 pub use kafka_client_core::net::Trouble;
+pub use kafka_client_core::producer::TopicError;
 pub use kafka_proto::ErrorCode;
+pub use kafka_proto::record::RecordError;
 
 use crate::producer::DeliveryError;
 
@@ -30,6 +33,38 @@ pub enum Error {
         /// What it said beside.
         message: Option<String>,
     },
+    /// A topic cannot be used.
+    Topic {
+        /// Its name.
+        topic: String,
+        /// Why.
+        why: TopicError,
+    },
+    /// A partition cannot be read (any more); most often it has to be assigned again.
+    Partition {
+        /// Its topic.
+        topic: String,
+        /// Its number.
+        partition: i32,
+        /// Why.
+        notice: Notice,
+    },
+    /// A batch cannot be read. Its partition waits to be assigned again.
+    Unreadable {
+        /// Its topic.
+        topic: String,
+        /// Where it is, and what is wrong with it.
+        error: Unreadable,
+    },
+    /// A record's bytes are not those of a record, although the batch's checksum is right.
+    BadRecord {
+        /// Its topic.
+        topic: String,
+        /// Its partition.
+        partition: i32,
+        /// What is wrong.
+        error: RecordError,
+    },
     /// The operating system refused something the client needs.
     Io(io::Error),
 }
@@ -43,6 +78,10 @@ impl fmt::Display for Error {
             Error::Unavailable(error) => error.fmt(f),
             Error::Broker { what, code, message: Some(message) } => write!(f, "{what}: {code}: {message}"),
             Error::Broker { what, code, message: None } => write!(f, "{what}: {code}"),
+            Error::Topic { topic, why } => write!(f, "topic \"{topic}\": {why}"),
+            Error::Partition { topic, partition, notice } => write!(f, "{topic}-{partition}: {notice}"),
+            Error::Unreadable { topic, error } => write!(f, "topic {topic}: {error}"),
+            Error::BadRecord { topic, partition, error } => write!(f, "{topic}-{partition}: {error}"),
             Error::Io(error) => error.fmt(f),
         }
     }
@@ -55,7 +94,10 @@ impl std::error::Error for Error {
             Error::Send(error) => Some(error),
             Error::Delivery(error) => Some(error),
             Error::Unavailable(error) => Some(error),
-            Error::Broker { .. } => None,
+            Error::Broker { .. } | Error::Partition { .. } => None,
+            Error::Topic { why, .. } => Some(why),
+            Error::Unreadable { error, .. } => Some(error),
+            Error::BadRecord { error, .. } => Some(error),
             Error::Io(error) => Some(error),
         }
     }

@@ -30,6 +30,7 @@
 //! # }
 //! ```
 //!
+//! * [`Consumer`] reads assigned partitions; its records are borrowed from the buffer they were received in.
 //! * [`Producer`] sends [`Record`]s; [`ProducerBuilder`](producer::ProducerBuilder) takes Java's dotted names
 //!   (`linger.ms`) and typed settings alike.
 //! * Errors say what happened, where, and what to do: [`SendError`] for a record that was not accepted,
@@ -46,14 +47,16 @@
 pub mod admin;
 mod clock;
 pub mod config;
+pub mod consumer;
 pub mod error;
 mod io;
 pub mod producer;
 mod sync;
 
 pub use admin::Admin;
+pub use consumer::{Consumer, ConsumerBuilder, OwnedRecord, Records, Start};
 pub use error::{ConfigError, Error, SendError, Trouble, Unavailable};
-pub use kafka_client_core::config::Acks;
+pub use kafka_client_core::config::{Acks, Isolation, OffsetReset};
 pub use kafka_proto::ErrorCode;
 pub use kafka_proto::record::{Codec, Header};
 pub use producer::{

@@ -1,10 +1,11 @@
 //! The tables: a row per setting. Names and meanings are Java's; the names in brackets are librdkafka's for the same.
 
-use kafka_client_core::config::Acks;
+use kafka_client_core::config::{Acks, Isolation, OffsetReset};
 
 use super::Use::{Refuse, Set};
 use super::parse::{boolean, bootstrap, codec, millis, socket_buffer, whole};
 use super::{Common, Row};
+use crate::consumer::ConsumerSettings;
 use crate::producer::ProducerSettings;
 
 const INT_MAX: i64 = i32::MAX as i64;
@@ -158,6 +159,63 @@ pub(crate) const PRODUCER: &[Row<ProducerSettings>] = &[
         Refuse("false", "a record that fails does not hold up those behind it"),
     ),
 ];
+
+/// Settings of a consumer.
+pub(crate) const CONSUMER: &[Row<ConsumerSettings>] = &[
+    ("fetch.min.bytes", &[], Set(|c, v| whole(v, 0..=INT_MAX).map(|n| c.core.fetch_min_bytes = n))),
+    (
+        "fetch.max.wait.ms",
+        &["fetch.wait.max.ms"],
+        Set(|c, v| millis(v, 0).map(|d| c.core.fetch_max_wait = d)),
+    ),
+    ("fetch.max.bytes", &[], Set(|c, v| whole(v, 1..=INT_MAX).map(|n| c.core.fetch_max_bytes = n))),
+    (
+        "max.partition.fetch.bytes",
+        &["fetch.message.max.bytes"],
+        Set(|c, v| whole(v, 1..=INT_MAX).map(|n| c.core.partition_fetch_bytes = n)),
+    ),
+    ("auto.offset.reset", &[], Set(|c, v| offset_reset(v).map(|r| c.core.offset_reset = r))),
+    ("isolation.level", &[], Set(|c, v| isolation(v).map(|i| c.core.isolation = i))),
+    ("check.crcs", &[], Set(|c, v| boolean(v).map(|b| c.core.check_crcs = b))),
+    ("client.rack", &[], Set(|c, v| whole_text(v).map(|rack| c.rack = rack))),
+    (
+        "default.api.timeout.ms",
+        &[],
+        Set(|c, v| millis(v, 0).map(|d| c.api_timeout = std::time::Duration::from_micros(d.0))),
+    ),
+    ("group.id", &[], Refuse("", "groups are to come; partitions are assigned by the application")),
+    ("group.instance.id", &[], Refuse("", "groups are to come")),
+    ("group.protocol", &[], Refuse("classic", "groups are to come")),
+    ("partition.assignment.strategy", &[], Refuse("", "groups are to come")),
+    ("session.timeout.ms", &[], Refuse("45000", "groups are to come")),
+    ("heartbeat.interval.ms", &[], Refuse("3000", "groups are to come")),
+    ("max.poll.interval.ms", &[], Refuse("300000", "groups are to come")),
+    (
+        "max.poll.records",
+        &[],
+        Refuse("500", "records come as they were fetched: stop reading when there are enough"),
+    ),
+    ("enable.auto.commit", &[], Refuse("false", "groups, whose offsets are committed, are to come")),
+    ("auto.commit.interval.ms", &[], Refuse("5000", "groups, whose offsets are committed, are to come")),
+    ("exclude.internal.topics", &[], Refuse("true", "there are no patterns of topics yet")),
+];
+
+fn offset_reset(text: &str) -> Result<OffsetReset, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "earliest" | "smallest" | "beginning" => Ok(OffsetReset::Earliest),
+        "latest" | "largest" | "end" => Ok(OffsetReset::Latest),
+        "none" | "error" => Ok(OffsetReset::None),
+        _ => Err("one of earliest, latest, none".into()),
+    }
+}
+
+fn isolation(text: &str) -> Result<Isolation, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "read_uncommitted" => Ok(Isolation::ReadUncommitted),
+        "read_committed" => Ok(Isolation::ReadCommitted),
+        _ => Err("one of read_uncommitted, read_committed".into()),
+    }
+}
 
 /// The smallest batch the core works with. Java takes `batch.size=0` to mean "no batching", which this is too.
 const BATCH_SIZE_MIN: u32 = 128;
