@@ -55,6 +55,9 @@ pub struct Consumer<'m> {
     turn: u32,
     /// Some cursor may have a notice.
     noticed: bool,
+    /// A cursor was found in the list of a broker that no longer leads its partition, and entered into another one,
+    /// which may have been passed already.
+    moved: bool,
 }
 
 impl<'m> Consumer<'m> {
@@ -84,6 +87,7 @@ impl<'m> Consumer<'m> {
             delayed: List::default(),
             turn: 0,
             noticed: false,
+            moved: false,
         })
     }
 
@@ -201,14 +205,13 @@ impl<'m> Consumer<'m> {
             if cursor.version != chunk.version {
                 continue;
             }
-            if let Some((base, next)) = chunk.corrupt {
-                cursor.version = cursor.version.wrapping_add(1);
+            if let Some((base, _)) = chunk.corrupt {
                 // Whoever read it has seen why.
+                cursor.outdate();
                 cursor.position = base;
                 cursor.phase = Phase::Parked;
-                let _ = next;
             } else if chunk.start < chunk.end {
-                cursor.version = cursor.version.wrapping_add(1);
+                cursor.outdate();
                 cursor.position = chunk.next;
                 self.touch(now, chunk.partition);
             }
@@ -226,10 +229,12 @@ impl<'m> Consumer<'m> {
             let Some(mut fetched) = self.fetched[conn].take() else { continue };
             self.turn = conn + 1;
             // What was asked for before a seek is not what the application wants now.
-            let cursors = &self.cursors;
             let mut any = false;
             for chunk in fetched.rx.chunks.iter_mut() {
-                if cursors[chunk.partition].version != chunk.version {
+                if self.cursors[chunk.partition].version == chunk.version {
+                    self.cursors[chunk.partition].buffered = false;
+                    self.touch(now, chunk.partition);
+                } else {
                     chunk.start = chunk.end;
                 }
                 any |= chunk.start < chunk.end;
@@ -401,10 +406,13 @@ impl<'m> Machine<'m> for Consumer<'m> {
         if let Some(own) = self.net.poll_transmit(now) {
             return Some(own);
         }
-        if let Some(lookup) = self.poll_lookup(now) {
-            return Some(lookup);
+        loop {
+            self.moved = false;
+            let transmit = self.poll_lookup(now).or_else(|| self.poll_fetch(now));
+            if transmit.is_some() || !self.moved {
+                return transmit;
+            }
         }
-        self.poll_fetch(now)
     }
 
     fn poll_timeout(&mut self) -> Instant {

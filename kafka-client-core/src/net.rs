@@ -325,6 +325,7 @@ impl<'m> Net<'m> {
         entry.next_correlation = entry.next_correlation.wrapping_add(1) & i32::MAX;
         entry.last_used = now;
         entry.writing = true;
+        entry.deadline = now + request.timeout;
         let Encoded { head_len, frame_len } = encoded;
         Ok(Transmit { conn: self.id(conn), frame, head_len, total: frame_len, written: 0 })
     }

@@ -28,7 +28,7 @@ pub struct ProducerMemory<'m> {
 }
 
 #[cfg(feature = "alloc")]
-impl ProducerMemory<'static> {
+impl ProducerMemory<'_> {
     /// Memory on the heap: tables grow as needed, batches up to `buffer.memory`. `batch_size` is the slots' size,
     /// `compressed` whether a buffer for compression is needed.
     pub fn owned(batch_size: u32, compressed: bool) -> Self {
@@ -52,7 +52,7 @@ pub struct ConsumerMemory<'m> {
 }
 
 #[cfg(feature = "alloc")]
-impl ConsumerMemory<'static> {
+impl ConsumerMemory<'_> {
     /// Memory on the heap: tables and buffers grow as needed.
     pub fn owned() -> Self {
         ConsumerMemory { net: NetMemory::owned(), cursors: Storage::owned(), fetched: Storage::owned() }
@@ -60,7 +60,7 @@ impl ConsumerMemory<'static> {
 }
 
 #[cfg(feature = "alloc")]
-impl NetMemory<'static> {
+impl NetMemory<'_> {
     /// Memory on the heap that grows as needed.
     pub fn owned() -> Self {
         NetMemory {

@@ -4,16 +4,34 @@
 
 #[cfg(any(test, not(feature = "std")))]
 mod table {
-    use crc::{CRC_32_ISCSI, Crc, Table};
+    /// The polynomial, bits reversed.
+    const POLYNOMIAL: u32 = 0x82f6_3b78;
 
-    static CASTAGNOLI: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISCSI);
+    /// What a byte does to the register.
+    static TABLE: [u32; 256] = {
+        let mut table = [0; 256];
+        let mut byte = 0u32;
+        while byte < 256 {
+            let mut sum = byte;
+            let mut bit = 0;
+            while bit < 8 {
+                sum = if sum & 1 == 0 { sum >> 1 } else { sum >> 1 ^ POLYNOMIAL };
+                bit += 1;
+            }
+            table[byte as usize] = sum;
+            byte += 1;
+        }
+        table
+    };
 
     /// Continues `sum`, a finished checksum, over `bytes`.
     pub(super) fn append(sum: u32, bytes: &[u8]) -> u32 {
-        // The algorithm reflects its input, and `crc` wants the register as it stood before that.
-        let mut digest = CASTAGNOLI.digest_with_initial((!sum).reverse_bits());
-        digest.update(bytes);
-        digest.finalize()
+        let step = |sum: u32, byte: &u8| {
+            let [low, ..] = sum.to_le_bytes();
+            // An index of eight bits is never outside.
+            TABLE[usize::from(low ^ byte)] ^ sum >> 8
+        };
+        !bytes.iter().fold(!sum, step)
     }
 }
 

@@ -47,10 +47,7 @@ pub fn encode_request<'a, R: Request<'a>>(
     gaps: &mut [u32],
 ) -> Result<EncodedFrame, EncodeError> {
     let api = const { &Api { key: R::KEY, versions: R::VERSIONS, flexible_from: R::FLEXIBLE_FROM } };
-    let mut w = begin_request(out, api, &header, gaps);
-    body.write(&mut w);
-    let frame = measure(&w);
-    finish(out, frame)
+    request_frame(out, api, &header, gaps, &|w| body.write(w))
 }
 
 struct Api {
@@ -60,12 +57,13 @@ struct Api {
 }
 
 // What does not depend on the message stands outside of the generic functions, once.
-fn begin_request<'b>(
-    out: &'b mut [u8],
+fn request_frame(
+    out: &mut [u8],
     api: &Api,
     header: &(i16, i32, Option<&str>),
-    gaps: &'b mut [u32],
-) -> Writer<'b> {
+    gaps: &mut [u32],
+    body: &dyn Fn(&mut Writer<'_>),
+) -> Result<EncodedFrame, EncodeError> {
     let (version, correlation_id, client_id) = *header;
     let mut w = Writer::with_gaps(out, version, false, gaps);
     if !api.versions.contains(version) {
@@ -80,7 +78,9 @@ fn begin_request<'b>(
         w.set_flexible();
         w.uvarint(0);
     }
-    w
+    body(&mut w);
+    let frame = measure(&w);
+    finish(out, frame)
 }
 
 fn measure(w: &Writer<'_>) -> Result<EncodedFrame, EncodeError> {

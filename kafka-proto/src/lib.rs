@@ -43,6 +43,7 @@ pub mod messages;
 pub mod record;
 #[cfg(feature = "schema")]
 pub mod schema;
+pub mod stream;
 
 pub use api::ApiKey;
 pub use error_code::ErrorCode;

@@ -91,13 +91,13 @@ impl<'a, T: Wire<'a>> Wire<'a> for Option<T> {
 /// Reads a field that is there from a version on.
 #[cfg_attr(not(feature = "std"), inline(never))]
 pub(crate) fn read_since<'a, T: Wire<'a>>(r: &mut Reader<'a>, min: i16, default: T) -> T {
-    if r.version() >= min { T::read(r) } else { default }
+    if r.since(min) { T::read(r) } else { default }
 }
 
 /// Writes a field that is there from a version on.
 #[cfg_attr(not(feature = "std"), inline(never))]
 pub(crate) fn write_since<'a, T: Wire<'a>>(w: &mut Writer<'_>, value: &T, min: i16) {
-    if w.version() >= min {
+    if w.since(min) {
         value.write(w);
     }
 }

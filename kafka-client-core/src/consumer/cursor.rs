@@ -108,6 +108,9 @@ pub(crate) struct Cursor {
     pub(crate) asked_version: u32,
     /// It is part of a request that has no answer yet.
     pub(crate) asked: bool,
+    /// Records of it wait to be taken by the application. Until then it is not fetched again: from another broker,
+    /// after a change of leader, what comes later could be handed out earlier.
+    pub(crate) buffered: bool,
     pub(crate) backoff_until: Instant,
     pub(crate) attempts: u32,
     /// The offset after the last record that consumers may see; −1 while unknown.
@@ -131,6 +134,7 @@ impl Default for Cursor {
             version: 0,
             asked_version: 0,
             asked: false,
+            buffered: false,
             backoff_until: Instant(0),
             attempts: 0,
             high_watermark: -1,
@@ -193,7 +197,7 @@ impl Cursor {
 
     /// The application starts or moves it.
     pub(crate) fn begin(&mut self, start: Start) {
-        self.version = self.version.wrapping_add(1);
+        self.outdate();
         self.start = start;
         self.lost = -1;
         self.attempts = 0;
@@ -205,11 +209,17 @@ impl Cursor {
         };
     }
 
+    /// What was asked for and fetched so far no longer counts.
+    pub(crate) fn outdate(&mut self) {
+        self.version = self.version.wrapping_add(1);
+        self.buffered = false;
+    }
+
     /// Whether it has a request to make.
     pub(crate) fn is_hungry(&self) -> bool {
         match self.phase {
             Phase::Lookup => !self.asked,
-            Phase::Reading => !self.asked && !self.paused,
+            Phase::Reading => !self.asked && !self.paused && !self.buffered,
             Phase::Off | Phase::Parked => false,
         }
     }

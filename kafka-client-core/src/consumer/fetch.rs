@@ -221,6 +221,7 @@ impl<'m> Consumer<'m> {
         }
         if found.chunks.push(chunk).is_ok() {
             cursor.position = position;
+            cursor.buffered = true;
             if damaged {
                 // Nothing more until the application has seen it.
                 cursor.phase = Phase::Parked;

@@ -49,6 +49,7 @@ impl<'m> Consumer<'m> {
             let cursor = &mut self.cursors[index];
             let moved = self.net.topics.partitions[index].leader != broker;
             if moved || !cursor.is_hungry() || cursor.role() != role || cursor.backoff_until > now {
+                self.moved |= moved;
                 self.touch(now, index);
                 continue;
             }

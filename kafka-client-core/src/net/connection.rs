@@ -58,7 +58,7 @@ pub(crate) struct Connection<'m> {
     pub(crate) state: State,
     pub(crate) broker: u32,
     pub(crate) role: Role,
-    /// While connecting: when to give up.
+    /// While connecting, and while a frame is being written: when to give up.
     pub(crate) deadline: Instant,
     pub(crate) last_used: Instant,
     /// The broker asked for silence until then (KIP-219).
@@ -97,12 +97,18 @@ impl Connection<'_> {
         match self.state {
             State::Free | State::Closing | State::Closed => Instant::NEVER,
             State::Connecting => self.deadline,
-            State::Negotiating | State::Ready => match self.in_flight.front() {
-                Some(oldest) => oldest.deadline,
-                None if self.muted_until > self.last_used => self.muted_until.min(idle_at),
-                None => idle_at,
-            },
+            State::Negotiating | State::Ready => {
+                let muted = if self.muted_until > Instant(0) { self.muted_until } else { Instant::NEVER };
+                self.overdue_at().unwrap_or(idle_at).min(muted)
+            }
         }
+    }
+
+    /// When the other side has kept this one waiting for too long: for an answer, or, where none is due, for room to
+    /// write; `None` when nothing is under way.
+    pub(crate) fn overdue_at(&self) -> Option<Instant> {
+        let answer = self.in_flight.front().map(|oldest| oldest.deadline);
+        answer.or(self.writing.then_some(self.deadline))
     }
 
     pub(crate) fn reset(&mut self) {

@@ -130,17 +130,20 @@ impl<'m> Net<'m> {
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         let idle = self.config.connections_max_idle;
         for index in self.conns.indices() {
-            let conn = &self.conns[index];
-            if conn.next_deadline(conn.last_used + idle) > now || conn.muted_until == now {
+            let conn = &mut self.conns[index];
+            if conn.muted_until <= now {
+                conn.muted_until = Instant(0);
+            }
+            if conn.next_deadline(conn.last_used + idle) > now {
                 continue;
             }
-            let unanswered = conn.in_flight.front().is_some_and(|r| r.deadline <= now);
-            let id = self.id(index);
-            if conn.state == State::Connecting || unanswered {
-                self.conns[index].last_used = now;
+            let overdue = conn.overdue_at();
+            if conn.state == State::Connecting || overdue.is_some_and(|at| at <= now) {
+                conn.last_used = now;
+                let id = self.id(index);
                 self.fail(id, Trouble::TimedOut);
-            } else if self.conns[index].last_used + idle <= now {
-                self.conns[index].state = State::Closing;
+            } else if overdue.is_none() && conn.last_used + idle <= now {
+                conn.state = State::Closing;
             }
         }
     }
@@ -195,6 +198,9 @@ impl<'m> Net<'m> {
         if closing != NIL {
             self.conns[closing].state = State::Closed;
             return Some(Action::Close(self.id(closing)));
+        }
+        if self.closing {
+            return None;
         }
         if self.refresh_is_due(now) {
             self.demand_any(now);

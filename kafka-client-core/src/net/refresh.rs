@@ -122,6 +122,10 @@ impl<'m> Net<'m> {
             super::encode_for(&self.conns[ready], &self.config, version, &mut frame.head, &body, &mut []);
         let sent = self.enter_if(now, ready, self.own(Api::Metadata, version), frame, encoded);
         if sent.is_some() {
+            // The backoff grows while one refresh follows the other, whatever they are answered.
+            if self.refresh.not_before + self.config.retry_backoff_max < now {
+                self.refresh.attempts = 0;
+            }
             self.refresh.in_flight = true;
             self.refresh.wanted = false;
         }
@@ -172,14 +176,9 @@ impl<'m> Net<'m> {
             .topics
             .iter()
             .any(|t| t.error_code.is_retriable() || t.partitions.iter().any(|p| p.leader_id < 0));
-        if self.topics.any_unknown() || leaderless {
-            self.refresh.wanted = true;
-            self.refresh_backoff(now);
-        } else {
-            self.refresh.attempts = 0;
-            // At most one refresh per backoff, however many partitions ask for it.
-            self.refresh.not_before = now + self.config.retry_backoff;
-        }
+        self.refresh.wanted |= self.topics.any_unknown() || leaderless;
+        // At most one refresh per backoff, however many partitions ask for it.
+        self.refresh_backoff(now);
         Ok(())
     }
 
@@ -204,7 +203,7 @@ impl<'m> Net<'m> {
         }
         let index = position_of(&self.brokers, id);
         if index == NIL {
-            return self.brokers.push(Broker::new(id, host, port)).unwrap_or(NIL);
+            return self.brokers.push(Broker::new(id, host, port)).unwrap_or_else(|new| self.promote(new));
         }
         let known = &mut self.brokers[index];
         if *known.host != *host || known.port != port {
@@ -212,6 +211,16 @@ impl<'m> Net<'m> {
             known.resolution = Resolution::Unknown;
             known.addresses.clear();
             known.retry_at = Instant(0);
+        }
+        index
+    }
+
+    /// Where there is no room for another broker, the bootstrap entry with its address becomes it.
+    fn promote(&mut self, new: Broker<'m>) -> u32 {
+        let same = |b: &Broker<'_>| b.id == BOOTSTRAP && *b.host == *new.host && b.port == new.port;
+        let index = self.brokers.position(same);
+        if index != NIL {
+            self.brokers[index].id = new.id;
         }
         index
     }

@@ -9,7 +9,7 @@ mod error;
 #[cfg(feature = "gzip")]
 mod gzip;
 #[cfg(feature = "lz4")]
-mod lz4;
+pub(crate) mod lz4;
 #[cfg(feature = "snappy")]
 mod snappy;
 mod work;
@@ -23,7 +23,7 @@ pub use work::Workspace;
 pub use work::{Limit, decompress_to_vec};
 
 use crate::record::Codec;
-use error::Fault;
+pub(crate) use error::Fault;
 
 /// Whether this build has the codec.
 #[must_use]

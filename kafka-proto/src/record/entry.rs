@@ -213,7 +213,7 @@ impl<'a> Iterator for RecordIter<'a> {
         let mut get = self.get;
         match self.base.read(&mut get, &mut self.after) {
             Ok(record) => {
-                self.left -= 1;
+                self.left = self.left.wrapping_sub(1); // not 0, see above
                 self.get.at = get.at;
                 Some(Ok(record))
             }

@@ -39,7 +39,10 @@ pub use header::{Attributes, BATCH_HEADER_LEN, BatchHeader, Codec, TimestampType
 pub use read::{Batch, Batches, batches};
 pub use stamp::{Stamp, restamp, set_append_time, set_base_offset, set_partition_leader_epoch};
 
-pub(crate) use varint::copy;
+pub(crate) use entry::Base;
+pub(crate) use header::CRC_FROM;
+pub(crate) use read::check_start;
+pub(crate) use varint::{Get, copy};
 
 /// The timestamp of a record whose sender has no clock.
 pub const NO_TIMESTAMP: i64 = -1;

@@ -62,7 +62,7 @@ impl<'a> Batches<'a> {
 }
 
 /// What can be said of a batch of which perhaps only the first bytes are there.
-fn check_start(bytes: &[u8]) -> Result<(), (RecordFault, usize)> {
+pub(crate) fn check_start(bytes: &[u8]) -> Result<(), (RecordFault, usize)> {
     match bytes.get(16).map(|magic| magic.cast_signed()) {
         None | Some(2) => {}
         Some(old @ (0 | 1)) => return Err((RecordFault::OldMagic(old.cast_unsigned()), 16)),

@@ -14,7 +14,8 @@ pub struct Reader<'a> {
     /// Bytes behind `rest` that a tagged field being read must not reach.
     behind: usize,
     total: usize,
-    version: i16,
+    /// A 16-bit number, wide because comparing it is most of what messages do.
+    version: i32,
     flexible: bool,
     fault: Option<DecodeError>,
 }
@@ -23,14 +24,16 @@ pub struct Reader<'a> {
 pub(crate) struct Tags<'a> {
     left: u32,
     next: u32,
+    /// What follows the value that may be read now.
     tail: &'a [u8],
-    open: bool,
+    /// Bytes of that value, `None` where there is none.
+    open: Option<usize>,
 }
 
 impl<'a> Reader<'a> {
     /// A reader over one message body.
     pub fn new(bytes: &'a [u8], version: i16, flexible: bool) -> Reader<'a> {
-        Reader { rest: bytes, behind: 0, total: bytes.len(), version, flexible, fault: None }
+        Reader { rest: bytes, behind: 0, total: bytes.len(), version: version.into(), flexible, fault: None }
     }
 
     /// A reader over a message that exists in these versions; a version outside of them is a fault from the start.
@@ -49,7 +52,12 @@ impl<'a> Reader<'a> {
 
     /// The API version the bytes are in.
     pub fn version(&self) -> i16 {
-        self.version
+        self.version as i16
+    }
+
+    /// Whether the version is this one or a later one.
+    pub fn since(&self, min: i16) -> bool {
+        self.version >= i32::from(min)
     }
 
     /// Whether that version has compact lengths and tagged fields.
@@ -117,15 +125,9 @@ impl<'a> Reader<'a> {
     /// The next `N` bytes, zeros on a fault.
     #[cfg_attr(not(feature = "std"), inline(never))]
     pub fn chunk<const N: usize>(&mut self) -> [u8; N] {
-        match self.rest.split_first_chunk::<N>() {
-            Some((chunk, rest)) => {
-                self.rest = rest;
-                *chunk
-            }
-            None => {
-                self.fail(Fault::Short);
-                [0; N]
-            }
+        match self.take(N).first_chunk::<N>() {
+            Some(chunk) => *chunk,
+            None => [0; N],
         }
     }
 
@@ -246,14 +248,14 @@ impl<'a> Reader<'a> {
     /// Starts a block of tagged fields; none in a version that is not flexible.
     pub(crate) fn tags(&mut self) -> Tags<'a> {
         let left = if self.flexible { self.uvarint() } else { 0 };
-        Tags { left, next: 0, tail: &[], open: false }
+        Tags { left, next: 0, tail: &[], open: None }
     }
 
-    /// The tag of the next tagged field, whose value the caller may then read. What it does not read is skipped when
-    /// the value was left alone, and a fault when it was read in part.
+    /// The tag of the next tagged field, whose value the caller may then read: it is passed over when the caller does
+    /// not, and must be read to its end when the caller does.
     pub(crate) fn next_tag(&mut self, tags: &mut Tags<'a>) -> Option<u32> {
-        if tags.open {
-            self.close_tag(tags);
+        if let Some(size) = tags.open.take() {
+            self.close_tag(size, tags.tail);
         }
         if tags.left == 0 || self.failed() {
             return None;
@@ -277,24 +279,18 @@ impl<'a> Reader<'a> {
         self.rest = value;
         self.behind = self.behind.saturating_add(tail.len());
         tags.tail = tail;
-        tags.open = true;
+        tags.open = Some(value.len());
         Some(tag)
     }
 
-    fn close_tag(&mut self, tags: &mut Tags<'a>) {
-        tags.open = false;
-        if !self.rest.is_empty() {
+    fn close_tag(&mut self, size: usize, tail: &'a [u8]) {
+        if !self.rest.is_empty() && self.rest.len() != size {
             self.fail(Fault::Tag);
         }
-        self.behind = self.behind.saturating_sub(tags.tail.len());
+        self.behind = self.behind.saturating_sub(tail.len());
         if !self.failed() {
-            self.rest = tags.tail;
+            self.rest = tail;
         }
-    }
-
-    /// Passes over the value of the tagged field that [`next_tag`](Reader::next_tag) announced.
-    pub(crate) fn skip_tag(&mut self) {
-        self.rest = &[];
     }
 
     /// Passes over a block of tagged fields none of which is known.
@@ -308,8 +304,6 @@ impl<'a> Reader<'a> {
             return;
         }
         let mut tags = self.tags();
-        while self.next_tag(&mut tags).is_some() {
-            self.skip_tag();
-        }
+        while self.next_tag(&mut tags).is_some() {}
     }
 }

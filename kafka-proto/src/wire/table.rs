@@ -83,7 +83,7 @@ macro_rules! wire_struct {
             fn write(&self, w: &mut $crate::wire::Writer<'_>) {
                 $(wire_write!(w, self.$field, [$($($range)*)?]);)*
                 if w.is_flexible() {
-                    $(let $tfield = wire_has!(w.version(), $($($trange)*)?)
+                    $(let $tfield = wire_has!(w, $($($trange)*)?)
                         && !wire_is_default!(self.$tfield; $($($tword)? $($tlit)?)?);)*
                     w.uvarint(0 $(+ u32::from($tfield))*);
                     $(if $tfield {
@@ -95,18 +95,23 @@ macro_rules! wire_struct {
     };
 }
 
-/// Whether a version is in a field's range.
+/// Whether the version read or written is in a field's range.
 macro_rules! wire_has {
-    ($version:expr, ) => {
+    ($io:expr, ) => {
         true
     };
-    ($version:expr, $min:literal .. $(, $($null:tt)*)?) => {
-        $version >= $min
+    ($io:expr, 0 .. $(, $($null:tt)*)?) => {
+        true
     };
-    ($version:expr, 0 ..= $max:literal $(, $($null:tt)*)?) => {
-        $version <= $max
+    ($io:expr, $min:literal .. $(, $($null:tt)*)?) => {
+        $io.since($min)
     };
-    ($version:expr, $min:literal ..= $max:literal $(, $($null:tt)*)?) => {{ $version >= $min && $version <= $max }};
+    ($io:expr, 0 ..= $max:literal $(, $($null:tt)*)?) => {
+        !$io.since($max + 1)
+    };
+    ($io:expr, $min:literal ..= $max:literal $(, $($null:tt)*)?) => {
+        $io.since($min) && !$io.since($max + 1)
+    };
 }
 
 /// Reads a field of the range, or yields its default.
@@ -119,21 +124,22 @@ macro_rules! wire_read {
         wire_read!(@null $r, $ty, [$min ..= $max], [$($null)*], $default)
     };
     ($r:ident, $ty:ty, [$min:literal ..], $default:expr) => {
-        if <$ty as $crate::wire::Wire<'_>>::FIXED > 0 {
+        // Two registers hold a default; what is larger is better off with code of its own.
+        if size_of::<$ty>() <= size_of::<&str>() {
             $crate::wire::read_since::<$ty>($r, $min, $default)
-        } else if $r.version() >= $min {
+        } else if $r.since($min) {
             <$ty as $crate::wire::Wire<'_>>::read($r)
         } else {
             $default
         }
     };
     ($r:ident, $ty:ty, [$($range:tt)*], $default:expr) => {
-        if wire_has!($r.version(), $($range)*) { <$ty as $crate::wire::Wire<'_>>::read($r) } else { $default }
+        if wire_has!($r, $($range)*) { <$ty as $crate::wire::Wire<'_>>::read($r) } else { $default }
     };
     (@null $r:ident, $ty:ty, [$($range:tt)*], [$($null:tt)*], $default:expr) => {
-        if !wire_has!($r.version(), $($range)*) {
+        if !wire_has!($r, $($range)*) {
             $default
-        } else if wire_has!($r.version(), $($null)*) {
+        } else if wire_has!($r, $($null)*) {
             <$ty as $crate::wire::Wire<'_>>::read($r)
         } else {
             <$ty as $crate::wire::MaybeNull<'_>>::read_present($r)
@@ -152,13 +158,13 @@ macro_rules! wire_write {
     };
     ($w:ident, $value:expr, [$min:literal ..]) => { $crate::wire::write_since($w, &$value, $min) };
     ($w:ident, $value:expr, [$($range:tt)*]) => {
-        if wire_has!($w.version(), $($range)*) {
+        if wire_has!($w, $($range)*) {
             $crate::wire::Wire::write(&$value, $w);
         }
     };
     (@null $w:ident, $value:expr, [$($range:tt)*], [$($null:tt)*]) => {
-        if wire_has!($w.version(), $($range)*) {
-            if wire_has!($w.version(), $($null)*) {
+        if wire_has!($w, $($range)*) {
+            if wire_has!($w, $($null)*) {
                 $crate::wire::Wire::write(&$value, $w);
             } else {
                 $crate::wire::MaybeNull::write_present(&$value, $w);
@@ -174,8 +180,8 @@ macro_rules! wire_read_tags {
         let mut tags = $r.tags();
         while let Some(tag) = $r.next_tag(&mut tags) {
             match tag {
-                $($tag if wire_has!($r.version(), $($range)*) => $value.$field = $crate::wire::Wire::read($r),)*
-                _ => $r.skip_tag(),
+                $($tag if wire_has!($r, $($range)*) => $value.$field = $crate::wire::Wire::read($r),)*
+                _ => {}
             }
         }
     };

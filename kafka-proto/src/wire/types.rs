@@ -169,6 +169,10 @@ impl<'a> Wire<'a> for Uuid {
     fn write(&self, w: &mut Writer<'_>) {
         w.put(&self.0);
     }
+
+    fn is_zero(&self) -> bool {
+        u128::from_ne_bytes(self.0) == 0
+    }
 }
 
 impl<'a> Wire<'a> for &'a str {

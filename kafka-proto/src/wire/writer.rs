@@ -13,7 +13,8 @@ pub struct Writer<'b> {
     /// Bytes of records that live elsewhere.
     elsewhere: usize,
     capacity: usize,
-    version: i16,
+    /// A 16-bit number, wide because comparing it is most of what messages do.
+    version: i32,
     flexible: bool,
     fault: Option<EncodeError>,
     /// Room for more positions of records that live elsewhere.
@@ -37,7 +38,7 @@ impl<'b> Writer<'b> {
             needed: 0,
             elsewhere: 0,
             capacity,
-            version,
+            version: version.into(),
             flexible,
             fault: None,
             gaps,
@@ -66,7 +67,12 @@ impl<'b> Writer<'b> {
 
     /// The API version that is written.
     pub fn version(&self) -> i16 {
-        self.version
+        self.version as i16
+    }
+
+    /// Whether the version is this one or a later one.
+    pub fn since(&self, min: i16) -> bool {
+        self.version >= i32::from(min)
     }
 
     /// Whether that version has compact lengths and tagged fields.
@@ -206,7 +212,7 @@ impl<'b> Writer<'b> {
 
     /// One tagged field: its tag, its size, its value. The value is written twice, first to count it.
     pub(crate) fn tagged(&mut self, tag: u32, value: &dyn Fn(&mut Writer<'_>)) {
-        let mut counter = Writer::counter(self.version, self.flexible);
+        let mut counter = Writer::counter(self.version(), self.flexible);
         value(&mut counter);
         self.uvarint(tag);
         self.uvarint(u32::try_from(counter.needed).unwrap_or(u32::MAX));

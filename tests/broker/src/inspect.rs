@@ -1,5 +1,6 @@
 //! Read-outs for checkers and tests: what is really in the logs.
 
+use kafka_proto::compress::Workspace;
 use kafka_proto::record::{Batch, Codec, batches};
 
 use crate::cluster::Cluster;
@@ -75,12 +76,20 @@ impl Cluster {
     }
 }
 
+/// The largest a batch may become when it is decompressed.
+const PLAIN_MAX: usize = 16 << 20;
+
 /// The records of a batch, decompressed where it is needed and the codec is built in.
 pub(crate) fn plain_records(batch: &Batch<'_>) -> Option<Vec<StoredRecord>> {
     let header = batch.header();
+    let mut plain = Vec::new();
     let records = match header.codec() {
         Codec::None => batch.records().ok()?,
-        _ => return None,
+        _ => {
+            plain.resize(PLAIN_MAX, 0);
+            let len = batch.decompress(&mut plain, &mut Workspace::default()).ok()?;
+            batch.records_from(plain.get(..len)?)
+        }
     };
     let mut all = Vec::new();
     for record in records {

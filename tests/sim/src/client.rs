@@ -4,6 +4,7 @@ use kafka_client_core::machine::Machine;
 use kafka_client_core::net::ConnId;
 use kafka_client_core::time::Instant;
 
+use crate::consumer_app::ConsumerApp;
 use crate::history::History;
 use crate::producer_app::ProducerApp;
 
@@ -15,24 +16,29 @@ pub struct Client<'m> {
     links: Vec<Option<(ConnId, u32)>>,
     pub(crate) wake: u64,
     pub(crate) hot: u32,
+    /// Nothing reaches it before: its process does not run.
+    pub frozen_until: u64,
 }
 
 /// What a client is.
 pub enum App<'m> {
     /// Writes records.
     Producer(Box<ProducerApp<'m>>),
+    /// Reads records.
+    Consumer(Box<ConsumerApp<'m>>),
 }
 
 impl<'m> Client<'m> {
     /// A client that was not driven yet.
     pub fn new(app: App<'m>) -> Self {
-        Client { app, links: Vec::new(), wake: u64::MAX, hot: 0 }
+        Client { app, links: Vec::new(), wake: u64::MAX, hot: 0, frozen_until: 0 }
     }
 
     /// What an adapter drives.
     pub fn machine(&mut self) -> &mut (dyn Machine<'m> + 'm) {
         match &mut self.app {
             App::Producer(app) => &mut app.producer,
+            App::Consumer(app) => &mut app.consumer,
         }
     }
 
@@ -40,6 +46,7 @@ impl<'m> Client<'m> {
     pub(crate) fn work(&mut self, now: Instant, history: &mut History) -> bool {
         match &mut self.app {
             App::Producer(app) => app.work(now, history),
+            App::Consumer(app) => app.work(now, history),
         }
     }
 
@@ -47,6 +54,15 @@ impl<'m> Client<'m> {
     pub(crate) fn act(&mut self, now: u64, history: &mut History) -> Option<u64> {
         match &mut self.app {
             App::Producer(app) => app.act(now, history),
+            App::Consumer(app) => app.act(now, history),
+        }
+    }
+
+    /// When the application's own work is done.
+    pub(crate) fn busy_until(&self) -> Option<u64> {
+        match &self.app {
+            App::Producer(app) => app.sealed_at(),
+            App::Consumer(_) => None,
         }
     }
 

@@ -2,6 +2,9 @@
 //! thing the checker reads; the simulation writes it, and so can a test against a real cluster, as lines of text.
 //!
 //! ```text
+//! 0.000000 p0 is exactly-once=true durable=true timeout=30000000
+//! 0.000000 c1 reads-all
+//! 0.000000 c2 member group-a
 //! 1.204511 p0 send t/3 id=17 digest=9f3c1a00e2b4d811 op=4
 //! 1.310002 p0 acked id=17 offset=12
 //! 1.310002 p0 not-written id=18 TimedOut
@@ -22,6 +25,13 @@ pub type Place = (u16, i32);
 #[allow(missing_docs)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
+    /// What a producer promises: no duplicates and no reordering; that what it acknowledges stays; how soon it
+    /// resolves a record. Without this line all of it, and no limit of time.
+    Is { exactly_once: bool, durable: bool, timeout_us: u64 },
+    /// A consumer belongs to a group.
+    Member { group: u16 },
+    /// A consumer had the time to read everything from where it began.
+    ReadsAll,
     /// A record was accepted by a producer. Ids are unique within the history.
     Send { place: Place, id: u64, digest: u64, op: u64 },
     /// It was acknowledged; the offset is unknown with acks=0 and for some duplicates.
@@ -105,6 +115,11 @@ impl History {
     fn write(&self, text: &mut String, what: &What) {
         let name = |place: &Place| format!("{}/{}", self.topics[usize::from(place.0)], place.1);
         let _ = match what {
+            What::Is { exactly_once, durable, timeout_us } => {
+                write!(text, "is exactly-once={exactly_once} durable={durable} timeout={timeout_us}")
+            }
+            What::Member { group } => write!(text, "member {}", self.who[usize::from(*group)]),
+            What::ReadsAll => write!(text, "reads-all"),
             What::Send { place, id, digest, op } => {
                 write!(text, "send {} id={id} digest={digest:x} op={op}", name(place))
             }
@@ -157,7 +172,15 @@ impl History {
         });
         let why = || plain.join(" ");
         let op = number("op").unwrap_or(0);
+        let flag = |name: &str| fields.get(name)?.parse::<bool>().ok();
         let what = match verb {
+            "is" => What::Is {
+                exactly_once: flag("exactly-once")?,
+                durable: flag("durable")?,
+                timeout_us: number("timeout")?,
+            },
+            "member" => What::Member { group: self.participant(plain.first()?) },
+            "reads-all" => What::ReadsAll,
             "send" => What::Send { place: place?, id: number("id")?, digest: digest()?, op },
             "acked" => What::Acked { id: number("id")?, offset: offset("offset") },
             "not-written" => What::NotWritten { id: number("id")?, why: why() },

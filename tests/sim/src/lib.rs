@@ -5,15 +5,21 @@
 //! `history.rs` is what an application can know, and `checker.rs` judges it.
 #![forbid(unsafe_code)]
 
+pub mod checker;
 pub mod client;
+pub mod consumer_app;
+pub mod faults;
 pub mod history;
+pub mod inject;
 pub mod link;
 pub mod pipe;
 pub mod producer_app;
 mod pump;
 pub mod record;
 pub mod rng;
+pub mod run;
 pub mod scenario;
+pub mod swarm;
 pub mod trace;
 pub mod wire_watch;
 pub mod world;

@@ -75,8 +75,8 @@ pub struct Link<'m> {
     pub assembly: Vec<u8>,
     /// The largest piece a write takes at once.
     pub write_max: usize,
-    /// Requests written to it so far: what the checker of one connection counts.
-    pub opened_at: u64,
+    /// The next produce request arrives with a flipped bit.
+    pub flip: bool,
 }
 
 /// The address of a node: 10.0.0.1 is node 0.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use kafka_client_core::metadata::TopicId;
-use kafka_client_core::producer::{AppendError, Appended, Delivery, Outcome, Producer};
+use kafka_client_core::producer::{AppendError, Appended, Delivery, Outcome, Producer, Seal};
 use kafka_client_core::time::Instant;
 use kafka_proto::record::NewRecord;
 
@@ -33,6 +33,8 @@ pub struct Plan {
     pub burst: u64,
     /// Bytes of filling, at most.
     pub filling: u64,
+    /// Percent of batches that take a while to be sealed, as on a busy machine.
+    pub slow_seal: u64,
     /// It stops after this time.
     pub until: u64,
 }
@@ -59,6 +61,8 @@ pub struct ProducerApp<'m> {
     pub plan: Option<Plan>,
     /// Something it must never be told, and was.
     pub wrong: Vec<String>,
+    /// A batch that is being sealed, and until when.
+    sealing: Option<(u64, Seal<'m>)>,
     batches: Vec<Vec<u64>>,
     next_id: u64,
 }
@@ -77,6 +81,7 @@ impl<'m> ProducerApp<'m> {
             held: Vec::new(),
             plan: None,
             wrong: Vec::new(),
+            sealing: None,
             batches: Vec::new(),
             next_id: first_id,
         }
@@ -128,10 +133,24 @@ impl<'m> ProducerApp<'m> {
     /// Seals and takes deliveries, as an adapter does.
     pub(crate) fn work(&mut self, now: Instant, history: &mut History) -> bool {
         let mut progress = false;
-        while let Some(mut seal) = self.producer.poll_seal(now) {
-            seal.run();
+        if self.sealing.as_ref().is_some_and(|(due, _)| *due <= now.0)
+            && let Some((_, seal)) = self.sealing.take()
+        {
             self.producer.handle_sealed(now, seal);
             progress = true;
+        }
+        while self.sealing.is_none()
+            && let Some(mut seal) = self.producer.poll_seal(now)
+        {
+            seal.run();
+            progress = true;
+            if let Some(plan) = self.plan.as_mut()
+                && plan.rng.percent(plan.slow_seal)
+            {
+                self.sealing = Some((now.0 + plan.rng.below(5_000), seal));
+                break;
+            }
+            self.producer.handle_sealed(now, seal);
         }
         while let Some(delivery) = self.producer.poll_delivery() {
             self.delivered(now, history, &delivery);
@@ -163,6 +182,16 @@ impl<'m> ProducerApp<'m> {
             history.push(now.0, self.who, what);
             self.told.insert(id, Told { at: now.0, outcome: delivery.outcome, offset });
         }
+    }
+
+    /// Whether a batch is with the sealing thread.
+    pub fn is_sealing(&self) -> bool {
+        self.sealing.is_some()
+    }
+
+    /// When the batch that is being sealed is ready.
+    pub(crate) fn sealed_at(&self) -> Option<u64> {
+        self.sealing.as_ref().map(|(due, _)| *due)
     }
 
     /// Acts by plan; returns when it acts next.

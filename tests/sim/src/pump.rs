@@ -23,6 +23,13 @@ impl World<'_> {
             }
         }
         let wake = self.clients[client].machine().poll_timeout();
+        if let Some(at) = self.clients[client].busy_until() {
+            let at = at.max(self.now + 1);
+            if self.clients[client].wake > at {
+                self.clients[client].wake = at;
+                self.at(at, Event::Client(client));
+            }
+        }
         let state = &mut self.clients[client];
         if wake <= now {
             state.hot += 1;

@@ -1,13 +1,15 @@
 //! The vocabulary of named scenarios: a world with a producer, a few verbs, and what must hold in the end.
 
 use kafka_broker::Config;
-use kafka_client_core::config::{ClientConfig, ProducerConfig};
+use kafka_client_core::config::{ClientConfig, ConsumerConfig, ProducerConfig};
+use kafka_client_core::consumer::Consumer;
 use kafka_client_core::producer::{AppendError, Outcome, Producer, SendError};
-use kafka_client_core::resources::{ProducerMemory, Resources};
+use kafka_client_core::resources::{ConsumerMemory, ProducerMemory, Resources};
 use kafka_client_core::storage::Text;
 use kafka_client_core::time::{Duration, Instant};
 
 use crate::client::{App, Client};
+use crate::consumer_app::ConsumerApp;
 use crate::link::host_name;
 use crate::producer_app::ProducerApp;
 use crate::record::{digest, identify};
@@ -117,7 +119,48 @@ impl<'m> World<'m> {
     pub fn producer(&mut self, client: usize) -> &mut ProducerApp<'m> {
         match &mut self.clients[client].app {
             App::Producer(app) => app,
+            App::Consumer(_) => panic!("client {client} is a consumer"),
         }
+    }
+
+    /// A consumer's application.
+    pub fn consumer(&mut self, client: usize) -> &mut ConsumerApp<'m> {
+        match &mut self.clients[client].app {
+            App::Consumer(app) => app,
+            App::Producer(_) => panic!("client {client} is a producer"),
+        }
+    }
+
+    /// Adds a consumer that reads all partitions of a topic from the beginning.
+    pub fn add_consumer(
+        &mut self,
+        client: ClientConfig<'m>,
+        config: ConsumerConfig<'m>,
+        memory: ConsumerMemory<'m>,
+        topics: &[(&'static str, u32)],
+    ) -> usize {
+        let index = self.clients.len();
+        let nodes = self.cluster.nodes().len() as i32;
+        let hosts: Vec<_> = (0..nodes).filter_map(|n| Some((Text::copied(&host_name(n))?, 9092))).collect();
+        let consumer = match Consumer::new(client, config, hosts, memory) {
+            Ok(consumer) => consumer,
+            Err(error) => panic!("an impossible configuration: {error}"),
+        };
+        let who = self.history.participant(&format!("c{index}"));
+        let mut app = ConsumerApp::new(consumer, who);
+        let now = self.instant();
+        for (at, (name, partitions)) in topics.iter().enumerate() {
+            match app.consumer.topic((*name).into()) {
+                Ok(handle) => app.topics.push((handle, self.history.topic(name), *partitions)),
+                Err(error) => panic!("topic {name}: {error}"),
+            }
+            for partition in 0..*partitions {
+                app.seek(now, &mut self.history, at, partition, 0);
+            }
+        }
+        self.clients.push(Client::new(App::Consumer(Box::new(app))));
+        self.pump(index);
+        index
     }
 
     /// Appends one record, without waiting.
@@ -224,7 +267,9 @@ impl<'m> World<'m> {
     pub fn assert_sound(&mut self) {
         let mut wrong = std::mem::take(&mut self.violations);
         for client in 0..self.clients.len() {
-            wrong.append(&mut self.producer(client).wrong);
+            if let App::Producer(app) = &mut self.clients[client].app {
+                wrong.append(&mut app.wrong);
+            }
         }
         if !wrong.is_empty() {
             self.print_trace(80);

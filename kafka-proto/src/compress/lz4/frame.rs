@@ -11,10 +11,10 @@ use super::{BLOCK_MAX, Blocks, walk};
 use crate::compress::Fault;
 use crate::lean::{In, NoMatch, Parsed, array, byte, le_u32};
 
-const MAGIC: u32 = 0x184d_2204;
+pub(super) const MAGIC: u32 = 0x184d_2204;
 const SKIPPABLE: u32 = 0x184d_2a50;
 /// In a block's length: the block is not compressed.
-const STORED: u32 = 0x8000_0000;
+pub(super) const STORED: u32 = 0x8000_0000;
 
 const VERSION: u8 = 0b0100_0000;
 const INDEPENDENT: u8 = 0b0010_0000;
@@ -27,15 +27,28 @@ const BLOCK_64_KIB: u8 = 0b0100_0000;
 
 /// What a frame says about itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Descriptor {
+pub(crate) struct Descriptor {
     flags: u8,
-    block_max: usize,
+    /// Bytes of a block at most.
+    pub(super) block_max: usize,
     content_size: Option<u64>,
 }
 
 impl Descriptor {
     fn has(&self, flag: u8) -> bool {
         self.flags & flag != 0
+    }
+
+    pub(super) fn is_independent(&self) -> bool {
+        self.has(INDEPENDENT)
+    }
+
+    pub(super) fn has_block_checksum(&self) -> bool {
+        self.has(BLOCK_CHECKSUM)
+    }
+
+    pub(super) fn has_content_checksum(&self) -> bool {
+        self.has(CONTENT_CHECKSUM)
     }
 }
 
@@ -59,7 +72,7 @@ fn descriptor(input: In<'_>) -> Parsed<'_, Result<Descriptor, Fault>> {
 }
 
 /// A frame's header behind the magic. `old` accepts the checksum that Kafka computed wrongly for magic 0.
-fn header(input: In<'_>, old: bool) -> Result<(In<'_>, Descriptor), Fault> {
+pub(super) fn header(input: In<'_>, old: bool) -> Result<(In<'_>, Descriptor), Fault> {
     let (rest, parsed) = descriptor(input).map_err(malformed)?;
     let (after, sum) = byte(rest).map_err(malformed)?;
     let covered = input.0.get(..input.0.len().saturating_sub(rest.0.len())).unwrap_or_default();
@@ -120,7 +133,7 @@ fn blocks<'a>(mut rest: In<'a>, descriptor: &Descriptor, sink: &mut impl Sink) -
         }
         let (after, block) = bytes_of(rest, len)?;
         rest = after;
-        if descriptor.has(BLOCK_CHECKSUM) {
+        if descriptor.has_block_checksum() {
             let (after, sum) = u32_of(rest)?;
             rest = after;
             if sum != xxh32(block) {
@@ -130,7 +143,7 @@ fn blocks<'a>(mut rest: In<'a>, descriptor: &Descriptor, sink: &mut impl Sink) -
         sink.block(block, stored, descriptor)?;
     }
     let mut sum = None;
-    if descriptor.has(CONTENT_CHECKSUM) {
+    if descriptor.has_content_checksum() {
         let (after, read) = u32_of(rest)?;
         rest = after;
         sum = Some(read);
@@ -170,7 +183,7 @@ impl Sink for Slice<'_> {
             self.at = self.at.saturating_add(block.len());
             return Ok(());
         }
-        let from = if descriptor.has(INDEPENDENT) { self.at } else { self.frame };
+        let from = if descriptor.is_independent() { self.at } else { self.frame };
         match super::decompress_block(block, room, from, self.at) {
             Ok(at) => self.at = at,
             // More than the frame allows for a block is no want of room.

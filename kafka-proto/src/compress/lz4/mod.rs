@@ -6,10 +6,12 @@ mod block;
 #[cfg(feature = "std")]
 mod flex;
 mod frame;
+mod pieces;
 mod walk;
 mod xxh32;
 
 pub(super) use frame::{bound, compress, decompress, decompressed_len};
+pub(crate) use pieces::{Frame, Piece, block_len, expand};
 
 #[cfg(not(feature = "std"))]
 use block::decompress as decompress_block;

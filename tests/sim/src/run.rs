@@ -1,0 +1,394 @@
+//! One seed from beginning to end: the faults, the healing, the end, the verdict.
+
+use std::collections::BTreeMap;
+
+use kafka_client_core::config::Acks;
+use kafka_client_core::producer::{Outcome, Producer};
+use kafka_client_core::resources::{ConsumerMemory, ProducerMemory};
+use kafka_client_core::storage::Text;
+use kafka_proto::record::Codec;
+
+use crate::checker::check;
+use crate::client::{App, Client};
+use crate::consumer_app::Reading;
+use crate::faults::{Counters, Fault};
+use crate::history::What;
+use crate::inject::Undo;
+use crate::link::{End, host_name};
+use crate::producer_app::{Plan, ProducerApp};
+use crate::rng::Rng;
+use crate::scenario::Small;
+use crate::swarm::{ProducerSpec, Swarm, TOPICS};
+use crate::world::{Event, World};
+
+/// What came of a seed.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// The seed.
+    pub seed: u64,
+    /// The hash of its trace.
+    pub hash: u64,
+    /// Virtual microseconds.
+    pub virtual_us: u64,
+    /// Events.
+    pub events: u64,
+    /// Records accepted.
+    pub records: u64,
+    /// Of these: acknowledged, not written, indeterminate.
+    pub outcomes: [u64; 3],
+    /// Records given to consumers.
+    pub polled: u64,
+    /// Faults that were set.
+    pub fired: Counters,
+    /// What is wrong.
+    pub violations: Vec<String>,
+    /// The trace, if it was asked for.
+    pub trace: Vec<String>,
+    /// The history, if the trace was asked for.
+    pub history: String,
+}
+
+const S: u64 = 1_000_000;
+
+/// Time after healing in which everything must be well again: what was half open is found out by then.
+const HEALED_WITHIN: u64 = 30 * S;
+
+struct Run<'m> {
+    world: World<'m>,
+    swarm: Swarm,
+    rng: Rng,
+    undo: BTreeMap<(u64, u64), Undo>,
+    serial: u64,
+    next_fault: u64,
+    faults_until: u64,
+    fired: Counters,
+    producers: usize,
+    crashed_outcomes: u64,
+    outcomes: [u64; 3],
+    records: u64,
+}
+
+/// Runs a seed for so many virtual microseconds of faults.
+pub fn run_seed(seed: u64, virtual_us: u64, readable: bool) -> Report {
+    let swarm = Swarm::new(seed);
+    let mut lent: Vec<Box<Small<'_>>> = swarm.producers.iter().map(|_| Box::new(Small::new())).collect();
+    let mut memory: Vec<ProducerMemory<'_>> = Vec::new();
+    for (lent, spec) in lent.iter_mut().zip(&swarm.producers) {
+        memory.push(if spec.lent { lent.lend() } else { owned(spec) });
+    }
+    let mut run = Run::new(seed, swarm, memory, virtual_us, readable);
+    run.with_faults();
+    run.healed();
+    run.closed();
+    run.verdict(seed)
+}
+
+fn owned<'m>(spec: &ProducerSpec) -> ProducerMemory<'m> {
+    ProducerMemory::owned(spec.config.batch_size, spec.config.codec != Codec::None)
+}
+
+impl<'m> Run<'m> {
+    fn new(
+        seed: u64,
+        swarm: Swarm,
+        memory: Vec<ProducerMemory<'m>>,
+        virtual_us: u64,
+        readable: bool,
+    ) -> Self {
+        let mut world = World::new(swarm.cluster.clone(), seed, readable);
+        world.weather = swarm.weather.clone();
+        let mut rng = Rng::stream(seed, "faults");
+        let first_fault = rng.around(swarm.fault_every_us);
+        for (spec, memory) in swarm.producers.iter().zip(memory) {
+            let client = world.add_producer(spec.client, spec.config, memory, &TOPICS);
+            let who = world.producer(client).who;
+            promise(&mut world, who, spec, &swarm);
+            world.producer(client).plan =
+                Some(plan(spec, Rng::stream(seed + client as u64, "app"), virtual_us));
+        }
+        let producers = swarm.producers.len();
+        for (client, config) in &swarm.consumers {
+            let topics = [(TOPICS[0], swarm.partitions[0] as u32), (TOPICS[1], swarm.partitions[1] as u32)];
+            let at = world.add_consumer(*client, *config, ConsumerMemory::owned(), &topics);
+            let rng = Rng::stream(seed + at as u64, "app");
+            world.consumer(at).plan = Some(Reading { rng, pause_us: 300_000, until: virtual_us, hold: 10 });
+        }
+        world.wire.in_flight_allowed =
+            swarm.producers.iter().map(|p| u32::from(p.client.max_in_flight)).max();
+        world.start_plans();
+        world.at(first_fault, Event::Fault);
+        Run {
+            world,
+            swarm,
+            rng,
+            undo: BTreeMap::new(),
+            serial: 0,
+            next_fault: first_fault,
+            faults_until: virtual_us,
+            fired: Counters::default(),
+            producers,
+            crashed_outcomes: 0,
+            outcomes: [0; 3],
+            records: 0,
+        }
+    }
+
+    fn with_faults(&mut self) {
+        while self.world.now < self.faults_until && self.world.step(self.faults_until) {
+            if std::mem::take(&mut self.world.fault_due) {
+                self.tick();
+            }
+        }
+        self.world.now = self.world.now.max(self.faults_until);
+    }
+
+    /// Something about faults is due.
+    fn tick(&mut self) {
+        let now = self.world.now;
+        while let Some((&(at, serial), &undo)) = self.undo.first_key_value() {
+            if at > now {
+                break;
+            }
+            self.undo.remove(&(at, serial));
+            let next = self.world.undo(undo, &mut self.rng);
+            self.remember(next);
+        }
+        if self.next_fault <= now && !self.swarm.faults.is_empty() {
+            let fault = self.rng.pick(&self.swarm.faults);
+            self.fire(fault);
+            self.next_fault = now + 1 + self.rng.around(self.swarm.fault_every_us);
+        }
+        let next = self.undo.first_key_value().map_or(u64::MAX, |((at, _), _)| *at).min(self.next_fault);
+        self.world.at(next.max(now + 1), Event::Fault);
+    }
+
+    fn remember(&mut self, undo: Option<(u64, Undo)>) {
+        if let Some((at, undo)) = undo {
+            self.serial += 1;
+            self.undo.insert((at, self.serial), undo);
+        }
+    }
+
+    fn fire(&mut self, fault: Fault) {
+        let any = self.rng.below(self.world.clients.len() as u64) as usize;
+        let now = self.world.now;
+        if fault == Fault::ProcessCrashed {
+            let client = self.rng.below(self.producers as u64) as usize;
+            let state = self.world.state_of(client);
+            self.fired.count(fault, state);
+            self.crash(client);
+            return;
+        }
+        let before: Vec<_> = (0..self.world.clients.len()).map(|c| self.world.state_of(c)).collect();
+        let Some(set) = self.world.set_fault(fault, &mut self.rng) else { return };
+        let client = set.client.unwrap_or(any);
+        self.world.trace.note(
+            now,
+            9,
+            [fault as u64, client as u64, 0],
+            format_args!("FAULT {fault:?} ({client})"),
+        );
+        self.fired.count(fault, before[client]);
+        set.undo.into_iter().for_each(|undo| self.remember(Some(undo)));
+    }
+
+    /// A producer's process dies; another one, with another name, takes its place.
+    fn crash(&mut self, client: usize) {
+        let now = self.world.now;
+        self.world.trace.note(now, 9, [1, client as u64, 0], format_args!("FAULT crash of client {client}"));
+        self.world.drop_links(client);
+        self.count_outcomes(client);
+        let app = self.world.producer(client);
+        let (who, next_id) = (app.who, app.next_id());
+        let plan = app.plan.take();
+        let open: Vec<u64> = app.accepted.keys().filter(|id| !app.told.contains_key(id)).copied().collect();
+        self.crashed_outcomes += open.len() as u64;
+        for id in open {
+            self.world.history.push(now, who, What::Indeterminate { id, why: "crashed".into() });
+        }
+        self.serial += 1;
+        let spec = self.swarm.producers[client].clone();
+        let name = format!("p{client}.{}", self.serial);
+        let who = self.world.history.participant(&name);
+        promise(&mut self.world, who, &spec, &self.swarm);
+        let nodes = self.world.cluster.nodes().len() as i32;
+        let hosts = (0..nodes).filter_map(|n| Some((Text::copied(&host_name(n))?, 9092)));
+        let mut config = spec.client;
+        config.seed = self.rng.next();
+        let producer = match Producer::new(config, spec.config, hosts, owned(&spec)) {
+            Ok(producer) => producer,
+            Err(error) => panic!("{error}"),
+        };
+        let mut app = ProducerApp::new(producer, who, next_id);
+        for name in TOPICS {
+            if let Ok(handle) = app.producer.topic(name.into()) {
+                app.topics.push((handle, self.world.history.topic(name)));
+            }
+        }
+        app.plan = plan;
+        let frozen_until = self.world.clients[client].frozen_until;
+        self.world.clients[client] = Client::new(App::Producer(Box::new(app)));
+        self.world.clients[client].frozen_until = frozen_until;
+        self.world.pump(client);
+    }
+
+    fn count_outcomes(&mut self, client: usize) {
+        let app = self.world.producer(client);
+        let mut counts = [0; 3];
+        for told in app.told.values() {
+            counts[match told.outcome {
+                Outcome::Acked { .. } => 0,
+                Outcome::NotWritten(_) => 1,
+                Outcome::Indeterminate(_) => 2,
+            }] += 1;
+        }
+        let records = app.accepted.len() as u64;
+        let mut wrong = std::mem::take(&mut app.wrong);
+        self.world.violations.append(&mut wrong);
+        self.records += records;
+        self.outcomes.iter_mut().zip(counts).for_each(|(all, n)| *all += n);
+    }
+
+    /// S1: everything works again, and what is sent now is acknowledged.
+    fn healed(&mut self) {
+        let world = &mut self.world;
+        world.trace.note(world.now, 9, [0; 3], format_args!("HEALED"));
+        world.heal();
+        let now = world.instant();
+        for client in 0..world.clients.len() {
+            world.clients[client].frozen_until = 0;
+            match &mut world.clients[client].app {
+                App::Producer(app) => app.plan = None,
+                App::Consumer(app) => app.calm(now),
+            }
+            world.pump(client);
+        }
+        world.run_until(world.now + HEALED_WITHIN);
+        let mut sent = Vec::new();
+        for client in 0..self.producers {
+            for partition in 0..self.swarm.partitions[0] {
+                let refused = self.world.producer(client).producer.refused();
+                match self.world.try_send(client, 0, Some(partition as u32), 10) {
+                    Ok(id) => sent.push((client, id)),
+                    Err(_) if self.world.producer(client).producer.unresolved() => {}
+                    Err(error) => {
+                        let text = format!(
+                            "S1: client {client} takes no record after healing: {error:?}, {refused:?}"
+                        );
+                        self.world.violations.push(text);
+                    }
+                }
+            }
+            let now = self.world.instant();
+            self.world.producer(client).producer.flush(now);
+            self.world.pump(client);
+        }
+        let until = self.world.now + HEALED_WITHIN;
+        self.world.run_until(until);
+        for (client, id) in sent {
+            let outcome = self.world.outcome(client, id);
+            if !matches!(outcome, Some(Outcome::Acked { .. })) {
+                let text = format!("S1: record {id} of client {client}, sent after healing: {outcome:?}");
+                self.world.violations.push(text);
+            }
+        }
+    }
+
+    fn closed(&mut self) {
+        self.world.read_logs();
+        for client in 0..self.world.clients.len() {
+            let now = self.world.instant();
+            match &mut self.world.clients[client].app {
+                App::Producer(app) => app.producer.close(now),
+                App::Consumer(app) => {
+                    let who = app.who;
+                    app.consumer.close();
+                    self.world.history.push(now.0, who, What::ReadsAll);
+                }
+            }
+            self.world.pump(client);
+        }
+        let until = self.world.now + 40 * S;
+        self.world.run_until(until);
+        for client in 0..self.world.clients.len() {
+            let (closed, slots) = match &self.world.clients[client].app {
+                App::Producer(app) => (app.producer.is_closed(), app.producer.slots_in_use()),
+                App::Consumer(app) => (app.consumer.is_closed(), 0),
+            };
+            if !closed || slots > 0 {
+                let text = format!("S9: client {client} after close: closed {closed}, {slots} slots in use");
+                self.world.violations.push(text);
+            }
+        }
+    }
+
+    fn verdict(mut self, seed: u64) -> Report {
+        (0..self.producers).for_each(|client| self.count_outcomes(client));
+        self.outcomes[2] += self.crashed_outcomes;
+        let mut polled = 0;
+        for client in &self.world.clients {
+            if let App::Consumer(app) = &client.app {
+                polled += app.records;
+                let text = app.unreadable.iter().map(|e| format!("C2: a consumer cannot read: {e}"));
+                self.world.violations.extend(text);
+            }
+        }
+        let mut violations = std::mem::take(&mut self.world.violations);
+        violations.extend(check(&self.world.history).into_iter().map(|v| format!("{}: {}", v.rule, v.text)));
+        let readable = !self.world.trace.lines().is_empty();
+        Report {
+            seed,
+            hash: self.world.trace.hash(),
+            virtual_us: self.world.now,
+            events: self.world.trace.events(),
+            records: self.records,
+            outcomes: self.outcomes,
+            polled,
+            fired: self.fired,
+            violations,
+            trace: self.world.trace.lines().to_vec(),
+            history: if readable { self.world.history.to_text() } else { String::new() },
+        }
+    }
+}
+
+fn plan(spec: &ProducerSpec, rng: Rng, until: u64) -> Plan {
+    Plan {
+        rng,
+        pause_us: spec.pause_us,
+        burst: spec.burst,
+        filling: spec.filling,
+        slow_seal: spec.slow_seal,
+        until,
+    }
+}
+
+/// What a producer with these settings promises.
+fn promise(world: &mut World<'_>, who: u16, spec: &ProducerSpec, swarm: &Swarm) {
+    let lag = swarm.cluster.replication_lag_us > 0;
+    // A process that does not run cannot say anything in time.
+    let stopped = if swarm.has(Fault::ProcessStopped) { 60 * S } else { 0 };
+    let what = What::Is {
+        exactly_once: spec.config.idempotence,
+        durable: spec.config.acks == Acks::All || (spec.config.acks == Acks::Leader && !lag),
+        timeout_us: spec.config.delivery_timeout.0 + stopped,
+    };
+    world.history.push(world.now, who, what);
+}
+
+impl World<'_> {
+    /// The client's process is gone: its sockets are closed by the operating system.
+    fn drop_links(&mut self, client: usize) {
+        let now = self.now;
+        let mut gone = Vec::new();
+        for (id, link) in self.links.iter_mut().filter(|(_, l)| l.client == client && l.end != End::Gone) {
+            link.end = End::Gone;
+            (link.transmit, link.rx) = (None, None);
+            gone.push((*id, link.up.arrival(now)));
+        }
+        for (id, at) in gone {
+            self.wire.closed(id, client);
+            self.at(at, Event::ServerGone(id));
+        }
+    }
+}

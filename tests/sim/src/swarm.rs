@@ -1,0 +1,163 @@
+//! What a seed decides before anything happens: the cluster, the clients, and which faults there are. Each seed has
+//! a few of everything, never all of it: rare combinations come up that way.
+
+use kafka_broker::{Config, Release};
+use kafka_client_core::config::{Acks, ClientConfig, ConsumerConfig, OffsetReset, ProducerConfig};
+use kafka_client_core::time::Duration;
+use kafka_proto::record::Codec;
+
+use crate::faults::{CATALOGUE, Fault};
+use crate::link::Weather;
+use crate::rng::Rng;
+
+/// Topics and their partitions.
+pub const TOPICS: [&str; 2] = ["t", "u"];
+
+/// A producer, before it exists.
+#[derive(Clone, Debug)]
+pub struct ProducerSpec {
+    /// Its settings.
+    pub client: ClientConfig<'static>,
+    /// Its settings.
+    pub config: ProducerConfig,
+    /// Whether its memory is lent.
+    pub lent: bool,
+    /// Microseconds between bursts.
+    pub pause_us: u64,
+    /// Records in a burst.
+    pub burst: u64,
+    /// Bytes of filling.
+    pub filling: u64,
+    /// Percent of batches that are sealed slowly.
+    pub slow_seal: u64,
+}
+
+/// Everything a seed decides.
+#[derive(Clone, Debug)]
+pub struct Swarm {
+    /// The cluster.
+    pub cluster: Config,
+    /// The producers.
+    pub producers: Vec<ProducerSpec>,
+    /// The consumers.
+    pub consumers: Vec<(ClientConfig<'static>, ConsumerConfig<'static>)>,
+    /// The network.
+    pub weather: Weather,
+    /// The faults.
+    pub faults: Vec<Fault>,
+    /// Microseconds between faults, on average.
+    pub fault_every_us: u64,
+    /// Partitions of each topic.
+    pub partitions: [i32; 2],
+}
+
+fn client(rng: &mut Rng, name: &'static str) -> ClientConfig<'static> {
+    let request_ms = rng.between(300, 4_000) as u32;
+    ClientConfig {
+        client_id: name,
+        request_timeout: Duration::from_millis(request_ms),
+        retry_backoff: Duration::from_millis(rng.between(5, 200) as u32),
+        retry_backoff_max: Duration::from_millis(rng.between(200, 1_500) as u32),
+        reconnect_backoff: Duration::from_millis(rng.between(5, 100) as u32),
+        reconnect_backoff_max: Duration::from_millis(rng.between(100, 1_500) as u32),
+        connection_setup_timeout: Duration::from_millis(rng.between(200, 3_000) as u32),
+        connections_max_idle: Duration::from_millis(rng.pick(&[2_000, 30_000, 540_000])),
+        metadata_max_age: Duration::from_millis(rng.pick(&[1_000, 30_000, 300_000])),
+        seed: rng.next(),
+        ..ClientConfig::DEFAULT
+    }
+}
+
+fn producer(rng: &mut Rng) -> ProducerSpec {
+    let mut client = client(rng, "sim-producer");
+    let lent = rng.percent(40);
+    let idempotence = rng.percent(80);
+    let acks = if idempotence { Acks::All } else { rng.pick(&[Acks::None, Acks::Leader, Acks::All]) };
+    client.max_in_flight = rng.pick(&[1, 2, 5, 5]);
+    let linger = Duration::from_millis(rng.pick(&[0, 1, 5, 50, 500]));
+    let batch_size = if lent { 1024 } else { rng.pick(&[256, 1024, 16_384]) };
+    // Lent memory in this simulation has no buffer for compression.
+    let compressed = !lent && rng.percent(30);
+    let config = ProducerConfig {
+        acks,
+        idempotence,
+        batch_size,
+        buffer_memory: u64::from(batch_size) * rng.between(2, 64),
+        linger,
+        delivery_timeout: Duration(linger.0 + client.request_timeout.0 + rng.below(20_000_000)),
+        retries: if rng.percent(10) { rng.between(1, 5) as u32 } else { ProducerConfig::DEFAULT.retries },
+        codec: if compressed { Codec::Lz4 } else { Codec::None },
+        ..ProducerConfig::DEFAULT
+    };
+    ProducerSpec {
+        client,
+        config,
+        lent,
+        pause_us: rng.between(20_000, 600_000),
+        burst: rng.pick(&[1, 4, 20]),
+        filling: rng.pick(&[0, 50, 300]),
+        slow_seal: rng.pick(&[0, 0, 20]),
+    }
+}
+
+fn consumer(rng: &mut Rng) -> (ClientConfig<'static>, ConsumerConfig<'static>) {
+    let config = ConsumerConfig {
+        fetch_min_bytes: rng.pick(&[1, 1, 500]),
+        fetch_max_wait: Duration::from_millis(rng.between(10, 500) as u32),
+        fetch_max_bytes: rng.pick(&[2_000, 100_000, 52_428_800]),
+        partition_fetch_bytes: rng.pick(&[500, 20_000, 1_048_576]),
+        offset_reset: OffsetReset::Earliest,
+        ..ConsumerConfig::DEFAULT
+    };
+    (client(rng, "sim-consumer"), config)
+}
+
+impl Swarm {
+    /// What `seed` decides.
+    pub fn new(seed: u64) -> Self {
+        let rng = &mut Rng::stream(seed, "swarm");
+        let nodes = rng.pick(&[1, 3, 3, 3, 3, 5]);
+        let partitions = [rng.between(1, 6) as i32, rng.between(1, 3) as i32];
+        let releases = [Release::V2_1, Release::V2_8, Release::V3_9, Release::V4_3, Release::V4_3];
+        let cluster = Config {
+            nodes,
+            release: rng.pick(&releases),
+            topics: TOPICS.iter().zip(partitions).map(|(name, n)| ((*name).to_owned(), n)).collect(),
+            auto_create: rng.percent(50),
+            min_insync_replicas: if nodes > 1 { rng.pick(&[1, 1, 2]) } else { 1 },
+            replication_lag_us: rng.pick(&[0, 500, 5_000, 50_000]),
+            segment_bytes: 64 << 10,
+            ..Config::default()
+        };
+        let producers = (0..rng.between(1, 3)).map(|_| producer(rng)).collect();
+        let consumers = (0..rng.between(1, 2)).map(|_| consumer(rng)).collect();
+        let low = rng.pick(&[50, 500, 5_000]);
+        let weather = Weather {
+            delay_us: (low, low * rng.between(1, 20)),
+            window: rng.pick(&[200, 4_096, 262_144]),
+            chunk_max: rng.pick(&[1, 100, 1_460, usize::MAX, usize::MAX]),
+            write_max: rng.pick(&[10, 1_460, usize::MAX, usize::MAX]),
+        };
+        let share = rng.pick(&[15, 30, 60, 100]);
+        let rare = |fault| matches!(fault, Fault::UncleanElection | Fault::RecordsDeleted);
+        let faults = CATALOGUE
+            .iter()
+            .map(|row| row.fault)
+            .filter(|fault| rng.percent(if rare(*fault) { share / 3 } else { share }))
+            .collect();
+        Swarm {
+            cluster,
+            producers,
+            consumers,
+            weather,
+            faults,
+            fault_every_us: rng.pick(&[1_000_000, 4_000_000, 15_000_000]),
+            partitions,
+        }
+    }
+
+    /// Whether a fault is in it.
+    pub fn has(&self, fault: Fault) -> bool {
+        self.faults.contains(&fault)
+    }
+}
