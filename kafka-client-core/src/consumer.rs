@@ -125,6 +125,16 @@ impl<'m> Consumer<'m> {
         (mark >= 0).then_some(mark)
     }
 
+    /// Whether [`poll_fetched`](Self::poll_fetched) has something to give, as far as can be told without looking at it.
+    pub fn has_fetched(&self) -> bool {
+        self.fetched.iter().any(Option::is_some)
+    }
+
+    /// Whether [`close`](Self::close) was called.
+    pub fn is_closing(&self) -> bool {
+        self.net.closing
+    }
+
     /// Whether [`close`](Self::close) is complete.
     pub fn is_closed(&self) -> bool {
         self.net.is_shut_down()

@@ -1,72 +1,70 @@
-//! The consumer: reads assigned partitions, over one thread that does the I/O.
+//! The consumer: records of assigned partitions, read in the buffers they were received in.
 
 mod builder;
 mod records;
 mod state;
 
 use std::fmt;
-use std::sync::{Arc, Condvar};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant as StdInstant};
 
 pub use kafka_client_core::consumer::Start;
 use kafka_client_core::consumer::{Decompressor, Notice};
 use kafka_client_core::metadata::TopicId;
+use kafka_client_core::net::Host;
 use kafka_client_core::producer::TopicError;
 use kafka_client_core::storage::Text;
 use kafka_proto::ErrorCode;
 
 pub use builder::ConsumerBuilder;
 pub(crate) use builder::ConsumerSettings;
-pub use records::{Batch, OwnedRecord, Record, Records};
+pub use records::{Batch, BatchRecords, Record, RecordError, Records};
 
-use crate::error::{Error, Unavailable};
+use crate::error::{ConsumeError, Error, Unavailable};
 use crate::io::Shared;
 use crate::producer::host_port;
-use crate::sync::{Signal, deadline_in, wait_until};
+use crate::sync::{deadline_in, lock, wait_until};
+use records::Returned;
 use state::State;
 
-/// The most a compressed batch may become: far beyond what brokers accept, far below what a hostile one could claim.
-const DECOMPRESSED_MAX: usize = 256 << 20;
-
-/// Reads partitions of a Kafka cluster, from any thread or task.
-///
-/// Cloning is cheap, and all clones are the same consumer. Records come from [`poll`](Self::poll), or from
-/// [`poll_async`](Self::poll_async) in a task; while they are read, the next ones are being fetched. Dropping the last
-/// clone closes the connections without anybody waiting for it.
+/// Reads records of partitions that are assigned by hand.
 ///
 /// ```
 /// use std::time::Duration;
-/// use kafka_std::{Consumer, Start};
-/// # use kafka_std::{Producer, Record};
+/// use kafka_std::consumer::{Consumer, Start};
 ///
 /// # fn main() -> Result<(), kafka_std::Error> {
 /// # let server = kafka_broker::Server::start(kafka_broker::Config::default()).unwrap();
 /// # let bootstrap = server.bootstrap();
-/// # let producer = Producer::builder().bootstrap_servers(&bootstrap).build()?;
-/// # producer.send(Record::to("readings").value(b"21.5"))?.wait()?;
+/// # let producer = kafka_std::Producer::builder().bootstrap_servers(&bootstrap).build()?;
+/// # producer.send(kafka_std::Record::to("readings").value("21.5"))?.wait()?;
 /// let consumer = Consumer::builder().bootstrap_servers(&bootstrap).build()?;
-/// consumer.assign("readings", 0, Start::Earliest)?;
-/// let mut seen = 0;
-/// while seen < 1 {
-///     let Some(mut records) = consumer.poll(Duration::from_secs(1))? else { continue };
-///     records.for_each(|record| {
-///         println!("{}: {:?}", record.offset, record.value);
-///         seen += 1;
-///     })?;
+/// consumer.assign_all("readings", Start::Earliest)?;
+/// let mut records = consumer.poll(Duration::from_secs(5))?;
+/// while let Some(batch) = records.next_batch() {
+///     let batch = batch?;
+///     let partition = batch.partition();
+///     for record in batch {
+///         let record = record?;
+///         println!("{partition}@{}: {:?}", record.offset, record.value);
+///     }
 /// }
 /// # Ok(())
 /// # }
 /// ```
+///
+/// Cloning is cheap, and all clones are the same consumer. When the last one is dropped its connections are closed,
+/// without anybody waiting for it.
 #[derive(Clone)]
 pub struct Consumer {
     handle: Arc<Handle>,
 }
 
-/// Closes the consumer when the last clone is gone.
 struct Handle {
     shared: Arc<Shared<State>>,
-    ready: Arc<Condvar>,
+    arrived: Arc<Condvar>,
+    returned: Arc<Mutex<Returned>>,
     api_timeout: Duration,
     bootstrap: Vec<String>,
 }
@@ -84,44 +82,49 @@ impl fmt::Debug for Consumer {
     }
 }
 
-/// What [`Consumer::poll_event`] found.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Event {
-    /// Records.
-    Records(Records),
-    /// A position was no longer in the log, and reading went on elsewhere, as `auto.offset.reset` says.
-    Reset {
-        /// The topic.
-        topic: String,
-        /// The partition.
-        partition: i32,
-        /// The position that was lost.
-        from: i64,
-        /// Where reading goes on.
-        to: i64,
-    },
-}
+/// The largest batch that a compressed one may become.
+const DECOMPRESSED_MAX: usize = 256 << 20;
 
 impl Consumer {
     /// Begins to configure a consumer.
     pub fn builder() -> ConsumerBuilder {
-        ConsumerBuilder::default()
+        ConsumerBuilder::new()
     }
 
-    /// Reads a partition from `start`; one that is being read goes on from there (a seek). Does not wait.
+    /// A consumer configured by the text of a properties file.
     ///
     /// # Errors
-    /// [`Error::Topic`] for an illegal topic name.
-    pub fn assign(&self, topic: &str, partition: u32, start: Start) -> Result<(), Error> {
-        self.with_topic(topic, |state, id, now| state.core.assign(now, id, partition, start))
+    /// [`Error::Config`]; [`Error::Io`] when the operating system has no thread or event queue left.
+    pub fn from_properties(text: &str) -> Result<Consumer, Error> {
+        Consumer::builder().properties(text)?.build()
     }
 
-    /// Stops reading a partition. What was fetched of it and not taken is dropped.
+    /// Reads a partition from `start` on, beside those read already; moves one that is (a seek). Does not wait.
     ///
     /// # Errors
-    /// [`Error::Topic`] for an illegal topic name.
-    pub fn unassign(&self, topic: &str, partition: u32) -> Result<(), Error> {
+    /// [`ConsumeError::IllegalTopicName`]; [`ConsumeError::Closed`].
+    pub fn assign(&self, topic: &str, partition: u32, start: Start) -> Result<(), ConsumeError> {
+        self.with_topic(topic, |state, id, now| {
+            state.core.assign(now, id, partition, start).map_err(|_| ConsumeError::Closed)
+        })
+    }
+
+    /// Reads all partitions that a topic has now from `start` on; how many they are. Waits for the cluster up to
+    /// `default.api.timeout.ms`.
+    ///
+    /// # Errors
+    /// [`ConsumeError::Unavailable`], naming each broker and what happened there; those of [`assign`](Self::assign).
+    pub fn assign_all(&self, topic: &str, start: Start) -> Result<u32, ConsumeError> {
+        let count = self.partitions(topic)?;
+        (0..count).try_for_each(|partition| self.assign(topic, partition, start))?;
+        Ok(count)
+    }
+
+    /// Stops reading a partition. What was fetched of it and not returned by a poll is forgotten.
+    ///
+    /// # Errors
+    /// [`ConsumeError::IllegalTopicName`].
+    pub fn unassign(&self, topic: &str, partition: u32) -> Result<(), ConsumeError> {
         self.with_topic(topic, |state, id, _| {
             state.core.unassign(id, partition);
             Ok(())
@@ -131,8 +134,8 @@ impl Consumer {
     /// Fetches no more of a partition until [`resume`](Self::resume).
     ///
     /// # Errors
-    /// [`Error::Topic`] for an illegal topic name.
-    pub fn pause(&self, topic: &str, partition: u32) -> Result<(), Error> {
+    /// [`ConsumeError::IllegalTopicName`].
+    pub fn pause(&self, topic: &str, partition: u32) -> Result<(), ConsumeError> {
         self.with_topic(topic, |state, id, _| {
             state.core.pause(id, partition);
             Ok(())
@@ -142,194 +145,232 @@ impl Consumer {
     /// Ends a [`pause`](Self::pause).
     ///
     /// # Errors
-    /// [`Error::Topic`] for an illegal topic name.
-    pub fn resume(&self, topic: &str, partition: u32) -> Result<(), Error> {
+    /// [`ConsumeError::IllegalTopicName`].
+    pub fn resume(&self, topic: &str, partition: u32) -> Result<(), ConsumeError> {
         self.with_topic(topic, |state, id, now| {
             state.core.resume(now, id, partition);
             Ok(())
         })
     }
 
-    /// The offset that is fetched next; `None` while it is being looked up, and for what is not assigned.
+    /// How many partitions a topic has. Waits for the cluster up to `default.api.timeout.ms`.
+    ///
+    /// # Errors
+    /// [`ConsumeError::Unavailable`], naming each broker and what happened there, or with the cluster's answer.
+    pub fn partitions(&self, topic: &str) -> Result<u32, ConsumeError> {
+        let begin = StdInstant::now();
+        let deadline = deadline_in(self.handle.api_timeout);
+        let id = self.with_topic(topic, |_, id, _| Ok(id))?;
+        let mut state = self.handle.shared.lock();
+        loop {
+            let count = state.core.partitions(id);
+            if count > 0 {
+                return Ok(count);
+            }
+            let answer = state.core.topic_error(id);
+            let refused =
+                matches!(answer, ErrorCode::INVALID_TOPIC_EXCEPTION | ErrorCode::TOPIC_AUTHORIZATION_FAILED);
+            if state.dead {
+                return Err(ConsumeError::Closed);
+            }
+            if refused || deadline.is_some_and(|d| StdInstant::now() >= d) {
+                let what = format!("the partitions of topic {topic}");
+                return Err(self.unavailable(&state, what, begin.elapsed(), answer).into());
+            }
+            state = self.sleep(state, deadline);
+        }
+    }
+
+    /// The offset to be fetched next, if it is known: `None` while it is looked up.
     pub fn position(&self, topic: &str, partition: u32) -> Option<i64> {
         let state = self.handle.shared.lock();
-        state.core.position(*state.by_name.get(topic)?, partition)
+        state.core.position(*state.topics.get(topic)?, partition)
     }
 
     /// The offset after the last record that readers may see, as of the last fetch.
     pub fn high_watermark(&self, topic: &str, partition: u32) -> Option<i64> {
         let state = self.handle.shared.lock();
-        state.core.high_watermark(*state.by_name.get(topic)?, partition)
+        state.core.high_watermark(*state.topics.get(topic)?, partition)
     }
 
-    /// How many partitions a topic has. Waits for the cluster's answer up to `default.api.timeout.ms`.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] names each broker and what happened there, or says what the cluster answered.
-    pub fn partitions(&self, topic: &str) -> Result<u32, Error> {
-        let mut id = TopicId::default();
-        self.with_topic(topic, |_, found, _| {
-            id = found;
-            Ok(())
-        })?;
-        let begin = StdInstant::now();
-        let deadline = begin.checked_add(self.handle.api_timeout);
-        let mut state = self.handle.shared.lock();
-        loop {
-            let (count, answer) = (state.core.partitions(id), state.core.topic_error(id));
-            let final_answer =
-                matches!(answer, ErrorCode::TOPIC_AUTHORIZATION_FAILED | ErrorCode::INVALID_TOPIC_EXCEPTION);
-            if count > 0 {
-                return Ok(count);
-            }
-            if state.dead || final_answer || deadline.is_some_and(|d| StdInstant::now() >= d) {
-                let what = format!("the partitions of topic {topic}");
-                return Err(self.unavailable(&state, what, begin.elapsed(), answer).into());
-            }
-            state.blocked += 1;
-            state = wait_until(&self.handle.ready, state, deadline);
-            state.blocked -= 1;
-        }
+    /// Whether all records that there are were fetched, as of the last fetch.
+    pub fn is_at_end(&self, topic: &str, partition: u32) -> bool {
+        let both = self.position(topic, partition).zip(self.high_watermark(topic, partition));
+        both.is_some_and(|(position, end)| position >= end)
     }
 
-    /// Waits up to `timeout` for records. `None` when there were none.
+    /// Brokers that could not be used lately, as `host:port`, and why.
+    pub fn troubles(&self) -> Vec<(String, crate::Trouble)> {
+        let state = self.handle.shared.lock();
+        state.core.troubles().map(|(host, why)| (at(host), why)).collect()
+    }
+
+    /// Records, as soon as some are there; none after `timeout`.
     ///
     /// # Errors
-    /// [`Error::Partition`] when a broker refuses a partition, or a partition waits to be assigned again because its
-    /// position is no longer in the log.
-    pub fn poll(&self, timeout: Duration) -> Result<Option<Records>, Error> {
+    /// See [`ConsumeError`]. Reading goes on with the next poll; a partition that cannot be read on waits for a seek.
+    pub fn poll(&self, timeout: Duration) -> Result<Records, ConsumeError> {
         let deadline = deadline_in(timeout);
-        loop {
-            match self.event_until(deadline)? {
-                Some(Event::Records(records)) => return Ok(Some(records)),
-                Some(Event::Reset { .. }) => {}
-                None => return Ok(None),
-            }
-        }
-    }
-
-    /// As [`poll`](Self::poll), and tells of lost positions too.
-    ///
-    /// # Errors
-    /// As [`poll`](Self::poll).
-    pub fn poll_event(&self, timeout: Duration) -> Result<Option<Event>, Error> {
-        self.event_until(deadline_in(timeout))
-    }
-
-    /// Waits for records without blocking the thread. `None` when the consumer was closed. Cancel-safe: dropped before
-    /// it is ready, no record is lost.
-    ///
-    /// # Errors
-    /// As [`poll`](Self::poll).
-    pub async fn poll_async(&self) -> Result<Option<Records>, Error> {
-        std::future::poll_fn(|cx: &mut Context<'_>| {
-            let mut state = self.handle.shared.lock();
-            loop {
-                match self.take(&mut state) {
-                    Ok(Some(Event::Records(records))) => {
-                        self.unlock_and_wake(state);
-                        return Poll::Ready(Ok(Some(records)));
-                    }
-                    Ok(Some(Event::Reset { .. })) => {}
-                    Ok(None) if state.dead => return Poll::Ready(Ok(None)),
-                    Ok(None) => break,
-                    Err(error) => return Poll::Ready(Err(error)),
-                }
-            }
-            if !state.wakers.iter().any(|w| w.will_wake(cx.waker())) {
-                state.wakers.push(cx.waker().clone());
-            }
-            Poll::Pending
-        })
-        .await
-    }
-
-    /// Closes the connections. True when that was done within `timeout`.
-    pub fn close(&self, timeout: Duration) -> bool {
-        let signal = Arc::new(Signal::default());
-        {
-            let mut state = self.handle.shared.lock();
-            if state.dead {
-                return true;
-            }
-            state.core.close();
-            state.closes.push(signal.clone());
-        }
-        self.handle.shared.wake();
-        signal.wait(deadline_in(timeout))
-    }
-
-    fn event_until(&self, deadline: Option<StdInstant>) -> Result<Option<Event>, Error> {
         let mut state = self.handle.shared.lock();
         loop {
-            if let Some(event) = self.take(&mut state)? {
-                self.unlock_and_wake(state);
-                return Ok(Some(event));
+            let (found, wake) = self.take(&mut state);
+            if let Some(found) = found {
+                drop(state);
+                if wake {
+                    self.handle.shared.wake();
+                }
+                return found;
             }
-            if state.dead || deadline.is_some_and(|d| StdInstant::now() >= d) {
-                return Ok(None);
+            if wake {
+                self.handle.shared.wake();
             }
-            state.blocked += 1;
-            state = wait_until(&self.handle.ready, state, deadline);
-            state.blocked -= 1;
+            if deadline.is_some_and(|d| StdInstant::now() >= d) {
+                return Ok(Records::new(None, &[], None, &self.handle.returned));
+            }
+            state = self.sleep(state, deadline);
         }
     }
 
-    /// With records taken, the next ones can be asked for.
-    fn unlock_and_wake(&self, mut state: std::sync::MutexGuard<'_, State>) {
-        let wake = state.wake();
+    /// As [`poll`](Self::poll), for tasks: ends when there are records. Cancel-safe: dropped before it is ready, no
+    /// record is lost.
+    ///
+    /// # Errors
+    /// See [`poll`](Self::poll).
+    pub async fn recv(&self) -> Result<Records, ConsumeError> {
+        std::future::poll_fn(|cx| self.poll_recv(cx)).await
+    }
+
+    /// As [`recv`](Self::recv), for hand-written futures and streams.
+    pub fn poll_recv(&self, cx: &Context<'_>) -> Poll<Result<Records, ConsumeError>> {
+        let shared = &self.handle.shared;
+        let mut state = shared.lock();
+        let (found, mut wake) = self.take(&mut state);
+        if found.is_none() {
+            let timeout = u64::try_from(self.handle.api_timeout.as_micros()).unwrap_or(u64::MAX);
+            let deadline = state.progress + kafka_client_core::time::Duration(timeout);
+            state.wake_later(cx.waker(), deadline);
+            // Its deadline may be earlier than what the thread sleeps for.
+            wake |= state.wake();
+        }
         drop(state);
         if wake {
-            self.handle.shared.wake();
+            shared.wake();
         }
+        found.map_or(Poll::Pending, Poll::Ready)
     }
 
-    fn take(&self, state: &mut State) -> Result<Option<Event>, Error> {
-        if let Some((topic, partition, notice)) = state.core.poll_notice() {
-            let topic = state.topics.get(topic.index()).map_or(String::new(), |name| name.to_string());
-            return match notice {
-                Notice::Reset { from, to } => Ok(Some(Event::Reset { topic, partition, from, to })),
-                notice => Err(Error::Partition { topic, partition, notice }),
-            };
-        }
-        let Some(fetched) = state.core.poll_fetched(self.handle.shared.clock.now()) else { return Ok(None) };
-        let decompressor =
-            state.spare.pop().unwrap_or_else(|| Box::new(Decompressor::owned(DECOMPRESSED_MAX)));
-        let shared = self.handle.shared.clone();
-        Ok(Some(Event::Records(Records::new(fetched, decompressor, state.topics.clone(), shared))))
+    /// Closes the connections. Later polls return [`ConsumeError::Closed`].
+    pub fn close(&self) {
+        self.handle.shared.lock().core.close();
+        self.handle.shared.wake();
     }
 
-    fn with_topic(
+    /// What is there, and whether the thread must be woken.
+    fn take(&self, state: &mut State) -> (Option<Result<Records, ConsumeError>>, bool) {
+        let now = self.handle.shared.clock.now();
+        let mut wake = false;
+        let decompressor = {
+            let mut returned = lock(&self.handle.returned);
+            for fetched in returned.fetched.drain(..) {
+                state.core.release(now, fetched);
+                wake = true;
+            }
+            returned.decompressors.pop()
+        };
+        if let Some((topic, partition, notice)) = state.notices.pop_front() {
+            let topic = state.core.topic_name(topic).to_owned();
+            return (Some(Err(noticed(topic, partition, notice))), wake && state.wake());
+        }
+        if state.dead || state.core.is_closing() {
+            return (Some(Err(ConsumeError::Closed)), wake && state.wake());
+        }
+        // What was fetched before a seek is given back at once: its connection is free again.
+        wake |= state.core.has_fetched();
+        if let Some(fetched) = state.core.poll_fetched(now) {
+            state.progress = now;
+            let decompressor = decompressor.unwrap_or_else(|| Decompressor::owned(DECOMPRESSED_MAX));
+            let records =
+                Records::new(Some(fetched), &state.names, Some(decompressor), &self.handle.returned);
+            return (Some(Ok(records)), state.wake());
+        }
+        lock(&self.handle.returned).decompressors.extend(decompressor);
+        let waited = Duration::from_micros(now.since(state.progress).0);
+        if waited >= self.handle.api_timeout {
+            state.progress = now;
+            if state.core.troubles().next().is_some() {
+                let error = self.unavailable(state, "records".to_owned(), waited, ErrorCode::NONE);
+                return (Some(Err(error.into())), wake && state.wake());
+            }
+        }
+        (None, wake && state.wake())
+    }
+
+    fn with_topic<T>(
         &self,
-        name: &str,
-        act: impl FnOnce(&mut State, TopicId, kafka_client_core::time::Instant) -> Result<(), TopicError>,
-    ) -> Result<(), Error> {
-        let illegal = |why: TopicError| Error::Topic { topic: name.to_owned(), why };
-        let mut state = self.handle.shared.lock();
-        let id = match state.by_name.get(name) {
+        topic: &str,
+        then: impl FnOnce(&mut State, TopicId, kafka_client_core::time::Instant) -> Result<T, ConsumeError>,
+    ) -> Result<T, ConsumeError> {
+        let shared = &self.handle.shared;
+        let mut state = shared.lock();
+        let id = match state.topics.get(topic) {
             Some(id) => *id,
             None => {
-                let id = state.core.topic(Text::Owned(name.into())).map_err(illegal)?;
-                let name: Arc<str> = name.into();
-                state.by_name.insert(name.clone(), id);
-                Arc::make_mut(&mut state.topics).push(name);
+                let registered = state.core.topic(Text::Owned(topic.into()));
+                let id = registered.map_err(|error| match error {
+                    TopicError::IllegalName => ConsumeError::IllegalTopicName(topic.to_owned()),
+                    TopicError::NoRoom => ConsumeError::Closed,
+                })?;
+                let name: Arc<str> = topic.into();
+                state.topics.insert(name.clone(), id);
+                state.names.push(name);
                 id
             }
         };
-        let now = self.handle.shared.clock.now();
-        act(&mut state, id, now).map_err(illegal)?;
-        self.unlock_and_wake(state);
-        Ok(())
+        let result = then(&mut state, id, shared.clock.now());
+        let wake = state.wake();
+        drop(state);
+        if wake {
+            shared.wake();
+        }
+        result
+    }
+
+    fn sleep<'a>(
+        &self,
+        mut state: MutexGuard<'a, State>,
+        deadline: Option<StdInstant>,
+    ) -> MutexGuard<'a, State> {
+        state.blocked += 1;
+        let mut state = wait_until(&self.handle.arrived, state, deadline);
+        state.blocked -= 1;
+        state
     }
 
     fn unavailable(&self, state: &State, what: String, waited: Duration, answer: ErrorCode) -> Unavailable {
-        let troubles: Vec<_> =
-            state.core.troubles().map(|(host, why)| (host_port(host.name, host.port), Some(why))).collect();
-        let silent = self.handle.bootstrap.iter().filter(|b| !troubles.iter().any(|(t, _)| t == *b));
-        let answered = answer != ErrorCode::NONE;
-        let mut brokers: Vec<_> =
-            if answered { Vec::new() } else { silent.map(|b| (b.clone(), None)).collect() };
-        brokers.extend(troubles);
-        Unavailable { what, waited, brokers, answer: answered.then_some(answer) }
+        let mut brokers: Vec<_> = state.core.troubles().map(|(host, why)| (at(host), Some(why))).collect();
+        let answer = (answer != ErrorCode::NONE).then_some(answer);
+        for server in self.handle.bootstrap.iter().filter(|_| answer.is_none()) {
+            if !brokers.iter().any(|(known, _)| known == server) {
+                brokers.push((server.clone(), None));
+            }
+        }
+        Unavailable { what, waited, brokers, answer }
+    }
+}
+
+fn at(host: Host<'_>) -> String {
+    host_port(host.name, host.port)
+}
+
+fn noticed(topic: String, partition: i32, notice: Notice) -> ConsumeError {
+    match notice {
+        Notice::Refused(code) => ConsumeError::Refused { topic, partition, code },
+        Notice::Reset { from, to } => ConsumeError::Reset { topic, partition, from, to },
+        Notice::OutOfRange { position } => ConsumeError::OutOfRange { topic, partition, position },
+        Notice::BatchTooLarge { position, need } => {
+            let why = format!("its {need} bytes are more than the client accepts");
+            ConsumeError::Unreadable { topic, partition, base: position, next: position + 1, why }
+        }
+        _ => ConsumeError::Refused { topic, partition, code: ErrorCode::UNKNOWN_SERVER_ERROR },
     }
 }

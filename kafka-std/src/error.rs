@@ -4,11 +4,8 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-pub use kafka_client_core::consumer::{Notice, Unreadable};
 pub use kafka_client_core::net::Trouble;
-pub use kafka_client_core::producer::TopicError;
 pub use kafka_proto::ErrorCode;
-pub use kafka_proto::record::RecordError;
 
 use crate::producer::DeliveryError;
 
@@ -22,6 +19,8 @@ pub enum Error {
     Send(SendError),
     /// An accepted record was not acknowledged.
     Delivery(DeliveryError),
+    /// Reading went wrong.
+    Consume(ConsumeError),
     /// The cluster could not be used in time.
     Unavailable(Unavailable),
     /// A broker refused a request.
@@ -33,38 +32,6 @@ pub enum Error {
         /// What it said beside.
         message: Option<String>,
     },
-    /// A topic cannot be used.
-    Topic {
-        /// Its name.
-        topic: String,
-        /// Why.
-        why: TopicError,
-    },
-    /// A partition cannot be read (any more); most often it has to be assigned again.
-    Partition {
-        /// Its topic.
-        topic: String,
-        /// Its number.
-        partition: i32,
-        /// Why.
-        notice: Notice,
-    },
-    /// A batch cannot be read. Its partition waits to be assigned again.
-    Unreadable {
-        /// Its topic.
-        topic: String,
-        /// Where it is, and what is wrong with it.
-        error: Unreadable,
-    },
-    /// A record's bytes are not those of a record, although the batch's checksum is right.
-    BadRecord {
-        /// Its topic.
-        topic: String,
-        /// Its partition.
-        partition: i32,
-        /// What is wrong.
-        error: RecordError,
-    },
     /// The operating system refused something the client needs.
     Io(io::Error),
 }
@@ -75,13 +42,10 @@ impl fmt::Display for Error {
             Error::Config(error) => error.fmt(f),
             Error::Send(error) => error.fmt(f),
             Error::Delivery(error) => error.fmt(f),
+            Error::Consume(error) => error.fmt(f),
             Error::Unavailable(error) => error.fmt(f),
             Error::Broker { what, code, message: Some(message) } => write!(f, "{what}: {code}: {message}"),
             Error::Broker { what, code, message: None } => write!(f, "{what}: {code}"),
-            Error::Topic { topic, why } => write!(f, "topic \"{topic}\": {why}"),
-            Error::Partition { topic, partition, notice } => write!(f, "{topic}-{partition}: {notice}"),
-            Error::Unreadable { topic, error } => write!(f, "topic {topic}: {error}"),
-            Error::BadRecord { topic, partition, error } => write!(f, "{topic}-{partition}: {error}"),
             Error::Io(error) => error.fmt(f),
         }
     }
@@ -93,11 +57,9 @@ impl std::error::Error for Error {
             Error::Config(error) => Some(error),
             Error::Send(error) => Some(error),
             Error::Delivery(error) => Some(error),
+            Error::Consume(error) => Some(error),
             Error::Unavailable(error) => Some(error),
-            Error::Broker { .. } | Error::Partition { .. } => None,
-            Error::Topic { why, .. } => Some(why),
-            Error::Unreadable { error, .. } => Some(error),
-            Error::BadRecord { error, .. } => Some(error),
+            Error::Broker { .. } => None,
             Error::Io(error) => Some(error),
         }
     }
@@ -117,6 +79,7 @@ from! {
     ConfigError => Config,
     SendError => Send,
     DeliveryError => Delivery,
+    ConsumeError => Consume,
     Unavailable => Unavailable,
     io::Error => Io,
 }
@@ -310,3 +273,94 @@ impl fmt::Display for SendError {
 }
 
 impl std::error::Error for SendError {}
+
+/// What a consumer has to report. It goes on with the next poll; what it says about one partition concerns only that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConsumeError {
+    /// The cluster could not be used in time.
+    Unavailable(Unavailable),
+    /// The broker refuses to serve a partition, e.g. TOPIC_AUTHORIZATION_FAILED. It is tried again.
+    Refused {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// The broker's answer.
+        code: ErrorCode,
+    },
+    /// A position does not exist any more; reading goes on elsewhere, as `auto.offset.reset` says. Records in between
+    /// are gone.
+    Reset {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// The position that was lost.
+        from: i64,
+        /// Where reading goes on.
+        to: i64,
+    },
+    /// A position does not exist, and `auto.offset.reset` is none: the partition waits for a seek.
+    OutOfRange {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// The position.
+        position: i64,
+    },
+    /// A batch cannot be read: damaged, or in a codec this build lacks. The partition waits for a seek.
+    Unreadable {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// The first offset of the batch.
+        base: i64,
+        /// Where to seek to skip it.
+        next: i64,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Not 1 to 249 of `[a-zA-Z0-9._-]`, or `.` or `..`.
+    IllegalTopicName(String),
+    /// The consumer was closed.
+    Closed,
+}
+
+impl fmt::Display for ConsumeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ConsumeError::Unavailable(error) => error.fmt(f),
+            ConsumeError::Refused { topic, partition, code } => {
+                write!(f, "{topic}-{partition}: the broker answers {code}")
+            }
+            ConsumeError::Reset { topic, partition, from, to } => {
+                write!(f, "{topic}-{partition}: offset {from} does not exist; reading goes on at {to}")
+            }
+            ConsumeError::OutOfRange { topic, partition, position } => {
+                write!(
+                    f,
+                    "{topic}-{partition}: offset {position} does not exist, and auto.offset.reset is none"
+                )
+            }
+            ConsumeError::Unreadable { topic, partition, base, next, why } => {
+                write!(f, "{topic}-{partition}: the batch at offset {base} cannot be read: {why}")?;
+                write!(f, "; go on at {next} to skip it")
+            }
+            ConsumeError::IllegalTopicName(name) => {
+                write!(f, "\"{name}\": not a legal topic name: 1 to 249 of a-z, A-Z, 0-9, '.', '_', '-'")
+            }
+            ConsumeError::Closed => f.write_str("the consumer is closed"),
+        }
+    }
+}
+
+impl std::error::Error for ConsumeError {}
+
+impl From<Unavailable> for ConsumeError {
+    fn from(error: Unavailable) -> Self {
+        ConsumeError::Unavailable(error)
+    }
+}

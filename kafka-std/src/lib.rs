@@ -30,9 +30,10 @@
 //! # }
 //! ```
 //!
-//! * [`Consumer`] reads assigned partitions; its records are borrowed from the buffer they were received in.
 //! * [`Producer`] sends [`Record`]s; [`ProducerBuilder`](producer::ProducerBuilder) takes Java's dotted names
 //!   (`linger.ms`) and typed settings alike.
+//! * [`Consumer`] reads assigned partitions; records borrow from the buffer they were received in.
+//! * [`Admin`] lists the cluster and creates topics.
 //! * Errors say what happened, where, and what to do: [`SendError`] for a record that was not accepted,
 //!   [`DeliveryError`] for one that was and has failed, [`ConfigError`] for settings; all become [`Error`] with `?`.
 //!
@@ -54,9 +55,9 @@ pub mod producer;
 mod sync;
 
 pub use admin::Admin;
-pub use consumer::{Consumer, ConsumerBuilder, OwnedRecord, Records, Start};
-pub use error::{ConfigError, Error, SendError, Trouble, Unavailable};
-pub use kafka_client_core::config::{Acks, Isolation, OffsetReset};
+pub use consumer::Consumer;
+pub use error::{ConfigError, ConsumeError, Error, SendError, Trouble, Unavailable};
+pub use kafka_client_core::config::Acks;
 pub use kafka_proto::ErrorCode;
 pub use kafka_proto::record::{Codec, Header};
 pub use producer::{

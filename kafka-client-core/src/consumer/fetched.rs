@@ -57,6 +57,11 @@ pub struct FetchedBatch<'a> {
 }
 
 impl<'a> FetchedBatch<'a> {
+    /// All records of the batch, also those before [`first_offset`](Self::first_offset).
+    pub fn into_records(self) -> RecordIter<'a> {
+        self.records
+    }
+
     /// The records, in order.
     pub fn records(self) -> Records<'a> {
         Records { first_offset: self.first_offset, records: self.records }

@@ -168,36 +168,53 @@ pub(crate) const CONSUMER: &[Row<ConsumerSettings>] = &[
         &["fetch.wait.max.ms"],
         Set(|c, v| millis(v, 0).map(|d| c.core.fetch_max_wait = d)),
     ),
-    ("fetch.max.bytes", &[], Set(|c, v| whole(v, 1..=INT_MAX).map(|n| c.core.fetch_max_bytes = n))),
+    ("fetch.max.bytes", &[], Set(|c, v| whole(v, 0..=INT_MAX).map(|n| c.core.fetch_max_bytes = n))),
     (
         "max.partition.fetch.bytes",
         &["fetch.message.max.bytes"],
-        Set(|c, v| whole(v, 1..=INT_MAX).map(|n| c.core.partition_fetch_bytes = n)),
+        Set(|c, v| whole(v, 0..=INT_MAX).map(|n| c.core.partition_fetch_bytes = n)),
     ),
     ("auto.offset.reset", &[], Set(|c, v| offset_reset(v).map(|r| c.core.offset_reset = r))),
-    ("isolation.level", &[], Set(|c, v| isolation(v).map(|i| c.core.isolation = i))),
     ("check.crcs", &[], Set(|c, v| boolean(v).map(|b| c.core.check_crcs = b))),
-    ("client.rack", &[], Set(|c, v| whole_text(v).map(|rack| c.rack = rack))),
+    ("client.rack", &[], Set(|c, v| whole_text(v).map(|r| c.rack = r))),
     (
         "default.api.timeout.ms",
         &[],
         Set(|c, v| millis(v, 0).map(|d| c.api_timeout = std::time::Duration::from_micros(d.0))),
     ),
-    ("group.id", &[], Refuse("", "groups are to come; partitions are assigned by the application")),
-    ("group.instance.id", &[], Refuse("", "groups are to come")),
-    ("group.protocol", &[], Refuse("classic", "groups are to come")),
-    ("partition.assignment.strategy", &[], Refuse("", "groups are to come")),
-    ("session.timeout.ms", &[], Refuse("45000", "groups are to come")),
-    ("heartbeat.interval.ms", &[], Refuse("3000", "groups are to come")),
-    ("max.poll.interval.ms", &[], Refuse("300000", "groups are to come")),
+    ("isolation.level", &[], Set(|c, v| isolation(v).map(|i| c.core.isolation = i))),
+    ("group.id", &[], Refuse("", "consumer groups are to come: assign partitions instead")),
+    ("group.instance.id", &[], Refuse("", "consumer groups are to come")),
+    ("group.protocol", &[], Refuse("classic", "consumer groups are to come")),
+    ("group.remote.assignor", &[], Refuse("", "consumer groups are to come")),
+    ("partition.assignment.strategy", &[], Refuse("", "consumer groups are to come")),
+    ("session.timeout.ms", &[], Refuse("45000", "consumer groups are to come")),
+    ("heartbeat.interval.ms", &[], Refuse("3000", "consumer groups are to come")),
+    ("max.poll.interval.ms", &[], Refuse("300000", "consumer groups are to come")),
+    ("enable.auto.commit", &[], Refuse("false", "consumer groups are to come")),
+    ("auto.commit.interval.ms", &[], Refuse("5000", "consumer groups are to come")),
     (
         "max.poll.records",
         &[],
-        Refuse("500", "records come as they were fetched: stop reading when there are enough"),
+        Refuse("500", "a poll returns what one fetch brought; stop reading it at any record"),
     ),
-    ("enable.auto.commit", &[], Refuse("false", "groups, whose offsets are committed, are to come")),
-    ("auto.commit.interval.ms", &[], Refuse("5000", "groups, whose offsets are committed, are to come")),
-    ("exclude.internal.topics", &[], Refuse("true", "there are no patterns of topics yet")),
+    ("exclude.internal.topics", &[], Refuse("true", "subscriptions by pattern are to come")),
+    (
+        "key.deserializer",
+        &[],
+        Refuse(
+            "org.apache.kafka.common.serialization.ByteArrayDeserializer",
+            "records are bytes: deserialize what was read",
+        ),
+    ),
+    (
+        "value.deserializer",
+        &[],
+        Refuse(
+            "org.apache.kafka.common.serialization.ByteArrayDeserializer",
+            "records are bytes: deserialize what was read",
+        ),
+    ),
 ];
 
 fn offset_reset(text: &str) -> Result<OffsetReset, String> {
@@ -206,14 +223,6 @@ fn offset_reset(text: &str) -> Result<OffsetReset, String> {
         "latest" | "largest" | "end" => Ok(OffsetReset::Latest),
         "none" | "error" => Ok(OffsetReset::None),
         _ => Err("one of earliest, latest, none".into()),
-    }
-}
-
-fn isolation(text: &str) -> Result<Isolation, String> {
-    match text.to_ascii_lowercase().as_str() {
-        "read_uncommitted" => Ok(Isolation::ReadUncommitted),
-        "read_committed" => Ok(Isolation::ReadCommitted),
-        _ => Err("one of read_uncommitted, read_committed".into()),
     }
 }
 
@@ -235,4 +244,12 @@ fn acks(text: &str) -> Result<Acks, String> {
 
 fn level(p: &mut ProducerSettings, text: &str, min: i64, max: i64) -> Result<(), String> {
     whole(text, min..=max).map(|level| p.core.compression_level = Some(level))
+}
+
+fn isolation(text: &str) -> Result<Isolation, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "read_uncommitted" => Ok(Isolation::ReadUncommitted),
+        "read_committed" => Ok(Isolation::ReadCommitted),
+        _ => Err("one of read_uncommitted, read_committed".into()),
+    }
 }

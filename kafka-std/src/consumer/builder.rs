@@ -1,19 +1,21 @@
 //! The consumer's settings, typed and by name over the same table.
 
-use std::sync::{Arc, Condvar};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use kafka_client_core::config::{ConsumerConfig, Isolation, OffsetReset};
+use kafka_client_core::config::{ConsumerConfig, OffsetReset};
 use kafka_client_core::consumer as core;
 use kafka_client_core::resources::ConsumerMemory;
 use kafka_client_core::storage::Text;
 
+use super::records::Returned;
 use super::state::{State, Work};
 use super::{Consumer, Handle};
 use crate::clock::Clock;
 use crate::config::{COMMON, CONSUMER, Common, apply, bootstrap, names, properties, unknown};
 use crate::error::{ConfigError, Error};
 use crate::io::start;
+use crate::producer::host_port;
 
 /// What only consumers have.
 pub(crate) struct ConsumerSettings {
@@ -22,16 +24,10 @@ pub(crate) struct ConsumerSettings {
     pub(crate) rack: String,
 }
 
-impl Default for ConsumerSettings {
-    fn default() -> Self {
-        let api_timeout = Duration::from_secs(60);
-        ConsumerSettings { core: ConsumerConfig::DEFAULT, api_timeout, rack: String::new() }
-    }
-}
-
 /// Configures a [`Consumer`]. Defaults are the Java client's.
+///
+/// Each setting can be given by a typed method or by its dotted name, with [`set`](Self::set); the later one holds.
 #[must_use = "call build()"]
-#[derive(Default)]
 pub struct ConsumerBuilder {
     common: Common,
     settings: ConsumerSettings,
@@ -39,7 +35,19 @@ pub struct ConsumerBuilder {
 }
 
 impl ConsumerBuilder {
-    /// Sets one setting by its name, e.g. `fetch.max.wait.ms`.
+    pub(super) fn new() -> Self {
+        ConsumerBuilder {
+            common: Common::default(),
+            settings: ConsumerSettings {
+                core: ConsumerConfig::DEFAULT,
+                api_timeout: Duration::from_secs(60),
+                rack: String::new(),
+            },
+            wrong: None,
+        }
+    }
+
+    /// Sets one setting by its name, e.g. `fetch.min.bytes`.
     ///
     /// # Errors
     /// See [`ConfigError`]: an unknown name is one, and a setting that this client does not have yet.
@@ -77,21 +85,21 @@ impl ConsumerBuilder {
         self
     }
 
-    /// `isolation.level`.
-    pub fn isolation(mut self, isolation: Isolation) -> Self {
-        self.settings.core.isolation = isolation;
-        self
-    }
-
-    /// `auto.offset.reset`: where to go on when a position is no longer in the log.
+    /// `auto.offset.reset`: what happens when a position does not exist any more.
     pub fn offset_reset(mut self, reset: OffsetReset) -> Self {
         self.settings.core.offset_reset = reset;
         self
     }
 
-    /// `fetch.max.bytes` of one response.
-    pub fn fetch_max_bytes(mut self, bytes: u32) -> Self {
-        self.settings.core.fetch_max_bytes = bytes;
+    /// `isolation.level`: which records of transactions are seen.
+    pub fn isolation(mut self, isolation: kafka_client_core::config::Isolation) -> Self {
+        self.settings.core.isolation = isolation;
+        self
+    }
+
+    /// `default.api.timeout.ms`: how long calls that wait for the cluster wait.
+    pub fn api_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.api_timeout = timeout;
         self
     }
 
@@ -104,16 +112,17 @@ impl ConsumerBuilder {
             return Err(wrong.into());
         }
         let Common { bootstrap, mut client, client_id, sockets } = self.common;
-        let ConsumerSettings { mut core, api_timeout, rack } = self.settings;
+        let ConsumerSettings { core: mut config, api_timeout, rack } = self.settings;
         client.client_id = crate::intern(&client_id);
-        core.rack = crate::intern(&rack);
-        let names = bootstrap.iter().map(|(host, port)| crate::producer::host_port(host, *port)).collect();
+        config.rack = crate::intern(&rack);
+        let names: Vec<String> = bootstrap.iter().map(|(host, port)| host_port(host, *port)).collect();
         let hosts = bootstrap.into_iter().map(|(host, port)| (Text::Owned(host.into()), port));
-        let core =
-            core::Consumer::new(client, core, hosts, ConsumerMemory::owned()).map_err(ConfigError::from)?;
-        let ready = Arc::new(Condvar::new());
-        let work = Work::new(ready.clone());
-        let shared = start(State::new(core), work, Clock::new(), sockets, "kafka-consumer")?;
-        Ok(Consumer { handle: Arc::new(Handle { shared, ready, api_timeout, bootstrap: names }) })
+        let core = core::Consumer::new(client, config, hosts, ConsumerMemory::owned());
+        let core = core.map_err(ConfigError::from)?;
+        let (clock, arrived) = (Clock::new(), Arc::new(Condvar::new()));
+        let state = State::new(core, clock.now());
+        let shared = start(state, Work::new(arrived.clone()), clock, sockets, "kafka-consumer")?;
+        let returned = Arc::new(Mutex::new(Returned::default()));
+        Ok(Consumer { handle: Arc::new(Handle { shared, arrived, returned, api_timeout, bootstrap: names }) })
     }
 }

@@ -1,133 +1,102 @@
-//! Records as the application gets them: borrowed from the buffer they were received in, or owned.
+//! What a poll returned: records that borrow from the buffer they were received in.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use kafka_client_core::consumer::{Decompressor, Fetched, FetchedBatch, Unreadable};
-use kafka_proto::record::Headers;
+pub use kafka_proto::record::{Record, RecordError};
 
-use super::state::State;
-use crate::error::Error;
-use crate::io::Shared;
+use crate::error::ConsumeError;
+use crate::sync::lock;
 
-/// Records that were fetched, of one or more partitions. They are borrowed from the buffer they were received in,
-/// which this owns: dropping it lets the consumer use that buffer again, and what was not read is fetched again.
-///
-/// ```no_run
-/// # fn main() -> Result<(), kafka_std::Error> {
-/// # let consumer = kafka_std::Consumer::builder().bootstrap_servers("localhost:9092").build()?;
-/// while let Some(mut records) = consumer.poll(std::time::Duration::from_secs(1))? {
-///     while let Some(batch) = records.next_batch() {
-///         for record in batch? {
-///             let record = record?;
-///             println!("{}-{}@{}: {:?}", record.topic, record.partition, record.offset, record.value);
-///         }
-///     }
-/// }
-/// # Ok(())
-/// # }
-/// ```
+/// Guards and decompressors that the application is done with, until the next poll takes them back.
+#[derive(Default)]
+pub(super) struct Returned {
+    pub(super) fetched: Vec<Fetched<'static>>,
+    pub(super) decompressors: Vec<Decompressor<'static>>,
+}
+
+/// The records of one poll. They borrow from it: it owns the buffer they were received in, and gives it back when it
+/// is dropped. Records that were not looked at come again with a later poll.
+#[must_use = "records that are not looked at come again"]
 pub struct Records {
-    /// Present until it is dropped.
     fetched: Option<Fetched<'static>>,
-    /// Present until it is dropped.
-    decompressor: Option<Box<Decompressor<'static>>>,
-    topics: Arc<Vec<Arc<str>>>,
-    shared: Arc<Shared<State>>,
+    decompressor: Option<Decompressor<'static>>,
+    names: Vec<Arc<str>>,
+    returned: Arc<Mutex<Returned>>,
 }
 
 impl Records {
     pub(super) fn new(
-        fetched: Fetched<'static>,
-        decompressor: Box<Decompressor<'static>>,
-        topics: Arc<Vec<Arc<str>>>,
-        shared: Arc<Shared<State>>,
+        fetched: Option<Fetched<'static>>,
+        names: &[Arc<str>],
+        decompressor: Option<Decompressor<'static>>,
+        returned: &Arc<Mutex<Returned>>,
     ) -> Records {
-        Records { fetched: Some(fetched), decompressor: Some(decompressor), topics, shared }
+        Records { fetched, decompressor, names: names.to_vec(), returned: returned.clone() }
     }
 
-    /// The next batch; `None` at the end. Batches of a partition come in order of their offsets.
+    /// Whether nothing arrived within the time of the poll.
+    pub fn is_empty(&self) -> bool {
+        self.fetched.is_none()
+    }
+
+    /// The next batch, one partition after the other; `None` at the end.
     ///
     /// # Errors
-    /// [`Error::Unreadable`] for a batch that is damaged, or compressed with a codec that this build lacks. Its
-    /// partition is read on when it is assigned again; the error says from where.
-    pub fn next_batch(&mut self) -> Option<Result<Batch<'_>, Error>> {
+    /// [`ConsumeError::Unreadable`] for a batch that is damaged. The next call goes on with the next partition; this
+    /// one waits for a seek.
+    pub fn next_batch(&mut self) -> Option<Result<Batch<'_>, ConsumeError>> {
         let fetched = self.fetched.as_mut()?;
-        let topics = &self.topics;
-        Some(match fetched.next_batch(self.decompressor.as_mut()?)? {
-            Ok(batch) => Ok(Batch::new(name(topics, batch.topic.index()), batch)),
-            Err(error) => Err(unreadable(topics, error)),
+        let decompressor = self.decompressor.as_mut()?;
+        let names = &self.names;
+        let name = |index: usize| names.get(index).map_or("", |name| &**name);
+        Some(match fetched.next_batch(decompressor)? {
+            Ok(batch) => Ok(Batch::new(name(batch.topic.index()), batch)),
+            Err(what) => Err(unreadable(name(what.topic.index()), &what)),
         })
     }
 
-    /// Calls `each` with every record that is left, in order.
+    /// Calls `each` with every record: its topic, its partition, itself.
     ///
     /// # Errors
-    /// As [`next_batch`](Self::next_batch), of the first batch that cannot be read.
-    pub fn for_each(&mut self, mut each: impl FnMut(Record<'_>)) -> Result<(), Error> {
+    /// That of the first batch that cannot be read; those before it were seen.
+    pub fn for_each(mut self, mut each: impl FnMut(&str, i32, &Record<'_>)) -> Result<(), ConsumeError> {
         while let Some(batch) = self.next_batch() {
-            for record in batch? {
-                each(record?);
+            let batch = batch?;
+            let (topic, partition) = (batch.topic, batch.partition);
+            for record in batch {
+                each(topic, partition, &record?);
             }
         }
         Ok(())
-    }
-
-    /// Goes back: records of the batch that was read last, from `offset` on, come again.
-    pub fn stop_at(&mut self, offset: i64) {
-        if let Some(fetched) = self.fetched.as_mut() {
-            fetched.stop_at(offset);
-        }
     }
 }
 
 impl Drop for Records {
     fn drop(&mut self) {
-        let Some(fetched) = self.fetched.take() else { return };
-        let wake = {
-            let mut state = self.shared.lock();
-            let now = self.shared.clock.now();
-            state.core.release(now, fetched);
-            if state.spare.len() < SPARE_MAX {
-                state.spare.extend(self.decompressor.take());
-            }
-            state.wake()
-        };
-        if wake {
-            self.shared.wake();
-        }
+        let mut returned = lock(&self.returned);
+        returned.fetched.extend(self.fetched.take());
+        returned.decompressors.extend(self.decompressor.take());
     }
 }
-
-/// Decompressors kept: as many as are usually at work at a time.
-const SPARE_MAX: usize = 4;
 
 impl fmt::Debug for Records {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Records").finish_non_exhaustive()
+        f.debug_struct("Records").field("is_empty", &self.is_empty()).finish_non_exhaustive()
     }
 }
 
-fn name(topics: &[Arc<str>], index: usize) -> &str {
-    topics.get(index).map_or("", |name| name)
-}
-
-fn unreadable(topics: &[Arc<str>], error: Unreadable) -> Error {
-    let topic = name(topics, error.topic.index()).to_owned();
-    Error::Unreadable { topic, error }
-}
-
-/// A batch of one partition: an iterator over its records.
+/// A batch of one partition; iterate over it for its records, in order.
+///
+/// A record is an error where the batch is damaged inside, although its checksum is right: its producer made it so.
 pub struct Batch<'a> {
-    /// Its topic.
-    pub topic: &'a str,
-    /// Its partition.
-    pub partition: i32,
-    /// The offset after the last record that readers may see, when this was fetched.
-    pub high_watermark: i64,
-    /// The offset after the batch.
-    pub next_offset: i64,
-    records: kafka_client_core::consumer::Records<'a>,
+    topic: &'a str,
+    partition: i32,
+    high_watermark: i64,
+    next_offset: i64,
+    first_offset: i64,
+    records: kafka_proto::record::RecordIter<'a>,
 }
 
 impl<'a> Batch<'a> {
@@ -137,30 +106,71 @@ impl<'a> Batch<'a> {
             partition: batch.partition,
             high_watermark: batch.high_watermark,
             next_offset: batch.next_offset,
-            records: batch.records(),
+            first_offset: batch.first_offset,
+            records: batch.into_records(),
+        }
+    }
+
+    /// Its topic.
+    pub fn topic(&self) -> &'a str {
+        self.topic
+    }
+
+    /// Its partition.
+    pub fn partition(&self) -> i32 {
+        self.partition
+    }
+
+    /// The offset after the last record that readers may see, when this was fetched.
+    pub fn high_watermark(&self) -> i64 {
+        self.high_watermark
+    }
+
+    /// The offset after the batch.
+    pub fn next_offset(&self) -> i64 {
+        self.next_offset
+    }
+}
+
+impl<'a> IntoIterator for Batch<'a> {
+    type Item = Result<Record<'a>, ConsumeError>;
+    type IntoIter = BatchRecords<'a>;
+
+    fn into_iter(self) -> BatchRecords<'a> {
+        BatchRecords(self)
+    }
+}
+
+/// The records of a [`Batch`].
+#[derive(Debug)]
+pub struct BatchRecords<'a>(Batch<'a>);
+
+impl<'a> Iterator for BatchRecords<'a> {
+    type Item = Result<Record<'a>, ConsumeError>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            match self.0.records.next()? {
+                // The broker sends whole batches, also when the position is in the middle of one.
+                Ok(record) if record.offset < self.0.first_offset => {}
+                Ok(record) => return Some(Ok(record)),
+                Err(error) => return Some(Err(self.0.damaged(error))),
+            }
         }
     }
 }
 
-impl<'a> Iterator for Batch<'a> {
-    type Item = Result<Record<'a>, Error>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
-        Some(match self.records.next()? {
-            Ok(record) => Ok(Record {
-                topic: self.topic,
-                partition: self.partition,
-                offset: record.offset,
-                timestamp: record.timestamp,
-                key: record.key,
-                value: record.value,
-                headers: record.headers,
-            }),
-            Err(error) => {
-                Err(Error::BadRecord { topic: self.topic.to_owned(), partition: self.partition, error })
-            }
-        })
+impl Batch<'_> {
+    #[cold]
+    fn damaged(&self, error: RecordError) -> ConsumeError {
+        ConsumeError::Unreadable {
+            topic: self.topic.to_owned(),
+            partition: self.partition,
+            base: self.first_offset,
+            next: self.next_offset,
+            why: error.to_string(),
+        }
     }
 }
 
@@ -174,56 +184,12 @@ impl fmt::Debug for Batch<'_> {
     }
 }
 
-/// A record, borrowed from the buffer it was received in.
-#[derive(Clone, Copy, Debug)]
-pub struct Record<'a> {
-    /// Its topic.
-    pub topic: &'a str,
-    /// Its partition.
-    pub partition: i32,
-    /// Its place in the partition.
-    pub offset: i64,
-    /// Milliseconds since 1970; −1 for unknown.
-    pub timestamp: i64,
-    /// Its key.
-    pub key: Option<&'a [u8]>,
-    /// Its value; `None` is a tombstone where the topic is compacted.
-    pub value: Option<&'a [u8]>,
-    /// Its headers, in order; keys may repeat.
-    pub headers: Headers<'a>,
-}
-
-impl Record<'_> {
-    /// A copy that owns its bytes.
-    pub fn to_owned(&self) -> OwnedRecord {
-        let headers = self.headers;
-        OwnedRecord {
-            topic: self.topic.to_owned(),
-            partition: self.partition,
-            offset: self.offset,
-            timestamp: self.timestamp,
-            key: self.key.map(<[u8]>::to_vec),
-            value: self.value.map(<[u8]>::to_vec),
-            headers: headers.map(|h| (h.key.to_owned(), h.value.map(<[u8]>::to_vec))).collect(),
-        }
-    }
-}
-
-/// A record that owns its bytes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct OwnedRecord {
-    /// Its topic.
-    pub topic: String,
-    /// Its partition.
-    pub partition: i32,
-    /// Its place in the partition.
-    pub offset: i64,
-    /// Milliseconds since 1970; −1 for unknown.
-    pub timestamp: i64,
-    /// Its key.
-    pub key: Option<Vec<u8>>,
-    /// Its value.
-    pub value: Option<Vec<u8>>,
-    /// Its headers, in order.
-    pub headers: Vec<(String, Option<Vec<u8>>)>,
+fn unreadable(topic: &str, what: &Unreadable) -> ConsumeError {
+    use kafka_client_core::consumer::Why;
+    let why = match &what.why {
+        Why::Damaged(error) => error.to_string(),
+        Why::Compression(error) => error.to_string(),
+    };
+    let (partition, base, next) = (what.partition, what.base, what.next);
+    ConsumeError::Unreadable { topic: topic.to_owned(), partition, base, next, why }
 }

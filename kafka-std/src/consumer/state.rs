@@ -1,75 +1,80 @@
-//! What lies under the consumer's lock.
+//! What lies under the consumer's lock: the core's consumer, and who waits for records.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar};
 use std::task::Waker;
 
-use kafka_client_core::consumer::{self as core, Decompressor};
+use kafka_client_core::consumer::{self as core, Notice};
 use kafka_client_core::metadata::TopicId;
 use kafka_client_core::time::Instant;
 
 use crate::clock::Clock;
 use crate::io::Client;
-use crate::sync::Signal;
 
-/// What the I/O thread carries between the lock and the outside.
+/// What the I/O thread carries from the lock to the outside: whom to wake.
 pub(crate) struct Work {
-    ready: Arc<Condvar>,
+    arrived: Arc<Condvar>,
     notify: bool,
     wakers: Vec<Waker>,
-    signals: Vec<Arc<Signal>>,
 }
 
 impl Work {
-    pub(super) fn new(ready: Arc<Condvar>) -> Work {
-        Work { ready, notify: false, wakers: Vec::new(), signals: Vec::new() }
+    pub(super) fn new(arrived: Arc<Condvar>) -> Work {
+        Work { arrived, notify: false, wakers: Vec::new() }
     }
 }
 
 /// Everything under the lock.
 pub(crate) struct State {
     pub(super) core: core::Consumer<'static>,
-    /// By the number of the topic. Shared with the records that were handed out.
-    pub(super) topics: Arc<Vec<Arc<str>>>,
-    pub(super) by_name: HashMap<Arc<str>, TopicId>,
-    /// Memory for decompression that no records use.
-    #[expect(clippy::vec_box, reason = "they move in and out of records, and are some kilobytes large")]
-    pub(super) spare: Vec<Box<Decompressor<'static>>>,
-    /// While the thread sleeps: until when.
-    parked: Option<Instant>,
-    /// Threads that sleep on the condition.
+    pub(super) topics: HashMap<Arc<str>, TopicId>,
+    pub(super) names: Vec<Arc<str>>,
+    pub(super) notices: VecDeque<(TopicId, i32, Notice)>,
+    parked: bool,
+    /// Threads that sleep on the condition, and tasks to be woken.
     pub(super) blocked: u32,
-    pub(super) wakers: Vec<Waker>,
-    pub(super) closes: Vec<Arc<Signal>>,
-    /// The thread has ended.
-    pub(super) dead: bool,
+    wakers: Vec<Waker>,
+    /// When the first of these tasks has waited long enough.
+    waker_deadline: Instant,
+    /// Something happened since somebody was woken.
     happened: bool,
+    /// When a broker last answered with records, or somebody was told that none does.
+    pub(super) progress: Instant,
+    pub(super) dead: bool,
 }
 
 impl State {
-    pub(super) fn new(core: core::Consumer<'static>) -> State {
+    pub(super) fn new(core: core::Consumer<'static>, now: Instant) -> State {
         State {
             core,
-            topics: Arc::default(),
-            by_name: HashMap::new(),
-            spare: Vec::new(),
-            parked: None,
+            topics: HashMap::new(),
+            names: Vec::new(),
+            notices: VecDeque::new(),
+            parked: false,
             blocked: 0,
             wakers: Vec::new(),
-            closes: Vec::new(),
-            dead: false,
+            waker_deadline: Instant::NEVER,
             happened: false,
+            progress: now,
+            dead: false,
         }
     }
 
     /// The thread must look again; true when it has to be woken for that.
     pub(super) fn wake(&mut self) -> bool {
-        self.parked.take().is_some()
+        std::mem::take(&mut self.parked)
+    }
+
+    /// Wakes a task when something happened, and at the deadline.
+    pub(super) fn wake_later(&mut self, waker: &Waker, deadline: Instant) {
+        self.wakers.push(waker.clone());
+        self.waker_deadline = self.waker_deadline.min(deadline);
     }
 
     fn notify(&mut self, work: &mut Work) {
         work.notify |= self.blocked > 0;
         work.wakers.append(&mut self.wakers);
+        self.waker_deadline = Instant::NEVER;
         self.happened = false;
     }
 }
@@ -87,30 +92,33 @@ impl Client for State {
     }
 
     fn take_work(&mut self, _now: Instant, work: &mut Work) -> bool {
-        if self.core.has_news() {
+        while let Some(notice) = self.core.poll_notice() {
+            self.notices.push_back(notice);
+        }
+        if self.core.has_fetched() || !self.notices.is_empty() {
             self.notify(work);
         }
-        work.notify || !work.wakers.is_empty()
+        false
     }
 
     fn run(work: &mut Work) {
         if std::mem::take(&mut work.notify) {
-            work.ready.notify_all();
+            work.arrived.notify_all();
         }
         work.wakers.drain(..).for_each(Waker::wake);
-        work.signals.drain(..).for_each(|signal| signal.set());
     }
 
     fn park(&mut self, until: Instant, work: &mut Work) -> Instant {
+        let until = until.min(self.waker_deadline);
         if self.happened {
             self.notify(work);
         }
-        self.parked = Some(until);
+        self.parked = true;
         until
     }
 
     fn unpark(&mut self, clock: &Clock) -> Instant {
-        self.parked = None;
+        self.parked = false;
         clock.now()
     }
 
@@ -122,6 +130,5 @@ impl Client for State {
         self.dead = true;
         self.notify(work);
         work.notify = true;
-        work.signals.append(&mut self.closes);
     }
 }

@@ -85,7 +85,7 @@ impl Layout {
         // Stopping need not wait for leaders to move: tests that care say so.
         set("controlled.shutdown.enable", if settings.nodes > 1 { "true" } else { "false" });
         if settings.version.kraft() {
-            self.kraft(settings, node, &mut set);
+            self.kraft(node, &mut set);
         } else {
             set("broker.id", &node.id.to_string());
             set("zookeeper.connect", &format!("127.0.0.1:{}", self.zookeeper_port));
@@ -98,18 +98,17 @@ impl Layout {
         })
     }
 
-    fn kraft(&self, settings: &Settings, node: &NodePlan, set: &mut impl FnMut(&str, &str)) {
+    fn kraft(&self, node: &NodePlan, set: &mut impl FnMut(&str, &str)) {
         let voters: Vec<String> =
             self.nodes.iter().map(|n| format!("{}@127.0.0.1:{}", n.id, n.controller_port)).collect();
         set("process.roles", "broker,controller");
         set("node.id", &node.id.to_string());
         set("controller.quorum.voters", &voters.join(","));
         set("controller.listener.names", "CONTROLLER");
-        if settings.nodes > 1 {
-            // A killed node is noticed after this long; the default of 9 s is time a chaos test would sit out.
-            set("broker.session.timeout.ms", "4000");
-            set("broker.heartbeat.interval.ms", "1000");
-        }
+        // A node that comes back is let in when its former life has expired, and a killed one is missed as long: the
+        // default of 9 s is time that every restart in a test would sit out.
+        set("broker.session.timeout.ms", "3000");
+        set("broker.heartbeat.interval.ms", "500");
     }
 
     fn listeners(&self, settings: &Settings, node: &NodePlan, set: &mut impl FnMut(&str, &str)) {

@@ -34,6 +34,16 @@ impl Ledger {
         self.entries.push((entry, told));
     }
 
+    /// How many records were noted.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether none was.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// How many were acknowledged.
     pub fn acked(&self) -> usize {
         self.entries.iter().filter(|(_, told)| matches!(told, Told::Acked(_))).count()

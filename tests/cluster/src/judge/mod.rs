@@ -25,5 +25,5 @@ mod write;
 pub use entry::{Entry, assert_same, difference};
 pub use ledger::{Ledger, Told};
 pub use read::{Isolation, console_read, kcat_read};
-pub use sample::{mixed, plain};
+pub use sample::{mixed, plain, plain_one};
 pub use write::{console_write, kcat_write};

@@ -12,11 +12,13 @@ pub fn mixed(count: usize, partitions: i32) -> Vec<Entry> {
 
 /// The same without headers, keys or null values: what every program of the field can write too.
 pub fn plain(count: usize, partitions: i32) -> Vec<Entry> {
-    let entry = |index: usize| {
-        let partition = (index % partitions.max(1) as usize) as i32;
-        Entry::of(partition, None, Some(format!("record {index}").as_bytes()))
-    };
-    (0..count).map(entry).collect()
+    (0..count).map(|index| plain_one(index, partitions)).collect()
+}
+
+/// The record at `index` of an endless list of such.
+pub fn plain_one(index: usize, partitions: i32) -> Entry {
+    let partition = (index % partitions.max(1) as usize) as i32;
+    Entry::of(partition, None, Some(format!("record {index}").as_bytes()))
 }
 
 fn one(index: usize, partition: i32) -> Entry {
