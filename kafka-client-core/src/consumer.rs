@@ -17,7 +17,7 @@ use kafka_proto::ErrorCode;
 
 pub use aborted::Aborted;
 pub use cursor::{Notice, Start};
-pub use fetched::{Chunk, Decompressor, Fetched, FetchedBatch, Unreadable, Why};
+pub use fetched::{Chunk, Decompressor, Fetched, FetchedBatch, Records, Unreadable, Why};
 
 use crate::config::{ClientConfig, ConfigError, ConsumerConfig};
 use crate::list::{List, delist};
@@ -30,7 +30,7 @@ use crate::resources::ConsumerMemory;
 use crate::storage::{NIL, Table, Text};
 use crate::time::Instant;
 pub(crate) use cursor::Cursor;
-use cursor::Phase;
+use cursor::{Phase, Wait};
 use fetch::AfterFetch;
 
 /// A Kafka consumer of assigned partitions, without I/O. Drive it as the [crate's documentation](crate) shows.
@@ -53,6 +53,11 @@ pub struct Consumer<'m> {
     delayed: List,
     /// The connection whose fetched records are handed out next.
     turn: u32,
+    /// Some cursor may have a notice.
+    noticed: bool,
+    /// A cursor was found in the list of a broker that no longer leads its partition, and entered into another one,
+    /// which may have been passed already.
+    moved: bool,
 }
 
 impl<'m> Consumer<'m> {
@@ -81,6 +86,8 @@ impl<'m> Consumer<'m> {
             fetched: Table::new(memory.fetched),
             delayed: List::default(),
             turn: 0,
+            noticed: false,
+            moved: false,
         })
     }
 
@@ -208,10 +215,11 @@ impl<'m> Consumer<'m> {
             if cursor.version != chunk.version {
                 continue;
             }
-            if let Some((base, next)) = chunk.corrupt {
+            if let Some((base, _)) = chunk.corrupt {
+                // Whoever read it has seen why.
                 cursor.outdate();
                 cursor.position = base;
-                cursor.park(Notice::Corrupt { base, next });
+                cursor.phase = Phase::Parked;
             } else if chunk.start < chunk.end {
                 cursor.outdate();
                 cursor.position = chunk.next;
@@ -249,15 +257,36 @@ impl<'m> Consumer<'m> {
         None
     }
 
+    /// Whether [`poll_fetched`](Self::poll_fetched) or [`poll_notice`](Self::poll_notice) may have something.
+    pub fn has_news(&self) -> bool {
+        self.noticed || self.fetched.iter().any(Option::is_some)
+    }
+
     /// Something the application should know about a partition.
     pub fn poll_notice(&mut self) -> Option<(TopicId, i32, Notice)> {
+        if !self.noticed {
+            return None;
+        }
         for index in self.cursors.indices() {
             if let Some(notice) = self.cursors[index].notice.take() {
                 let meta = &self.net.topics.partitions[index];
                 return Some((TopicId(meta.topic), meta.number, notice));
             }
         }
+        self.noticed = false;
         None
+    }
+
+    /// Something about a partition that the application should know.
+    fn notice(&mut self, index: u32, notice: Notice) {
+        self.cursors[index].notice = Some(notice);
+        self.noticed = true;
+    }
+
+    /// As [`notice`](Self::notice), for a partition that waits for a seek from now on.
+    fn park(&mut self, index: u32, notice: Notice) {
+        self.cursors[index].phase = Phase::Parked;
+        self.notice(index, notice);
     }
 
     /// Marks batches stale that belong to partitions which were moved while the application held the guard.
@@ -284,7 +313,7 @@ impl<'m> Consumer<'m> {
 
     fn handle_delayed(&mut self, now: Instant) {
         let mut waiting = core::mem::take(&mut self.delayed);
-        while let Some(index) = delist(&mut self.cursors, &mut waiting, ()) {
+        while let Some(index) = delist(&mut self.cursors, &mut waiting, Wait::Delayed) {
             self.touch(now, index);
         }
     }
@@ -387,11 +416,13 @@ impl<'m> Machine<'m> for Consumer<'m> {
         if let Some(own) = self.net.poll_transmit(now) {
             return Some(own);
         }
-        if let Some(lookup) = self.poll_lookup(now) {
-            return Some(lookup);
+        loop {
+            self.moved = false;
+            let transmit = self.poll_lookup(now).or_else(|| self.poll_fetch(now));
+            if transmit.is_some() || !self.moved {
+                return transmit;
+            }
         }
-        // A cursor that was moved while it waited to be fetched turns out to need a lookup only now.
-        self.poll_fetch(now).or_else(|| self.poll_lookup(now))
     }
 
     fn poll_timeout(&mut self) -> Instant {
@@ -399,7 +430,7 @@ impl<'m> Machine<'m> for Consumer<'m> {
         let mut delayed = self.delayed.head;
         while delayed != NIL {
             next = next.min(self.cursors[delayed].backoff_until);
-            delayed = self.cursors[delayed].next();
+            delayed = self.cursors[delayed].next_delayed();
         }
         next
     }

@@ -10,7 +10,7 @@ use embedded_io_async::{Read, Write};
 /// Addresses of one name, as many as are tried.
 pub type Addresses = heapless::Vec<IpAddr, 4>;
 
-/// An open connection.
+/// An open connection. Dropping it closes it.
 pub trait Socket {
     /// What goes wrong with it. The runner closes the connection, whatever it is.
     type Error: embedded_io_async::Error;
@@ -24,11 +24,6 @@ pub trait Socket {
     /// Whether what was written leaves only after a `flush`, as with TLS. Where it is false none is called, because a
     /// `flush` may wait for the other side's acknowledgement.
     const NEEDS_FLUSH: bool = true;
-
-    /// Tells the other side that it is over, where that takes more than dropping the socket.
-    fn close(&mut self) -> impl Future<Output = ()> {
-        core::future::ready(())
-    }
 }
 
 /// Opens connections, one at a time: each connection of a client has a connector of its own, which owns what its
@@ -45,19 +40,24 @@ pub trait Connector {
     fn connect(&mut self, to: SocketAddr) -> impl Future<Output = Result<Self::Socket<'_>, Self::Error>>;
 }
 
-/// Finds the addresses of names.
+/// Finds the addresses of names that are not IPv4 literals.
 pub trait Resolver {
-    /// The addresses of `host`, a name or a literal; an empty list when there are none.
-    fn resolve(&mut self, host: &str) -> impl Future<Output = Addresses>;
+    /// The addresses of a name; an empty list when there are none.
+    fn resolve(&mut self, name: &str) -> impl Future<Output = Addresses>;
+
+    /// False where there is no such thing, which then costs nothing.
+    const KNOWS_NAMES: bool = true;
 }
 
 /// Without DNS: only IPv4 literals have an address.
 pub struct Literals;
 
 impl Resolver for Literals {
-    fn resolve(&mut self, host: &str) -> impl Future<Output = Addresses> {
-        core::future::ready(literal(host))
+    fn resolve(&mut self, _: &str) -> impl Future<Output = Addresses> {
+        core::future::ready(Addresses::new())
     }
+
+    const KNOWS_NAMES: bool = false;
 }
 
 /// The address that an IPv4 literal is. A parser of its own, because the standard library's costs ten times the flash.

@@ -3,6 +3,35 @@
 //! All memory is a [`Resources`] in a `static`. [`Resources::producer`] makes two things of it: a [`Producer`], a handle to be copied to
 //! whoever sends, and a [`Runner`], whose `run` is a task of its own and does all the work. The runner is the only one
 //! that touches the network: it is given a [`Connector`] per connection and a [`Resolver`] for names.
+//!
+//! ```
+//! use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+//! use kafka_embassy::core::config::{ClientConfig, ConfigError, ProducerConfig};
+//! use kafka_embassy::{Connector, Literals, Record, Resources};
+//!
+//! /// One connection, three brokers, one topic of up to six partitions, four batches of 1 KiB, responses of up to 1 KiB
+//! /// and requests of up to 160 bytes besides the batches.
+//! type Memory = Resources<'static, NoopRawMutex, 1, 3, 1, 6, 4, 1024, 1024, 160>;
+//!
+//! async fn blink(memory: &'static mut Memory, network: impl Connector) -> Result<(), ConfigError> {
+//!     let (client, config) = (ClientConfig::DEFAULT, ProducerConfig::DEFAULT);
+//!     let bootstrap = [("192.168.1.7", 9092)];
+//!     let (producer, mut runner) = memory.producer(client, config, &bootstrap, [network], Literals)?;
+//!     let application = async {
+//!         let Ok(topic) = producer.topic("lights") else { return };
+//!         let record = Record { key: Some(b"led 1"), value: Some(b"on"), ..Record::default() };
+//!         if let Err(refused) = producer.send(topic, &record).await {
+//!             // Too large, or the topic does not let us: waiting would not help.
+//!         }
+//!         producer.flush().await;
+//!     };
+//!     // On a device these are two tasks.
+//!     embassy_futures::select::select(application, runner.run(|_delivery| {})).await;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Nothing here knows TCP: with the feature `embassy-net` there is `Tcp`, over that stack. `dns` adds `Dns`.
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]

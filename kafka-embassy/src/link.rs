@@ -2,9 +2,8 @@
 
 use core::net::SocketAddr;
 
-use embassy_futures::select::{Either, Either3, select, select3};
+use embassy_futures::select::{Either, select};
 use embassy_sync::blocking_mutex::raw::RawMutex;
-use embassy_time::{Duration, with_timeout};
 use embedded_io_async::{Error, ErrorKind, Read, Write};
 use kafka_client_core::machine::Machine;
 use kafka_client_core::net::{Closed, ConnId, RxBuf, Transmit, Trouble};
@@ -12,10 +11,7 @@ use kafka_client_core::net::{Closed, ConnId, RxBuf, Transmit, Trouble};
 use crate::connector::{Connector, Socket};
 use crate::shared::Shared;
 
-/// The longest that a socket may take to say goodbye.
-const CLOSE_TIME_MAX: Duration = Duration::from_millis(500);
-
-/// What passes between the client and one connection.
+/// What the client has for one connection.
 pub(crate) struct Link<'d> {
     /// A connection to open.
     pub(crate) connect: Option<(ConnId, SocketAddr)>,
@@ -34,85 +30,99 @@ impl Link<'_> {
     }
 }
 
-impl Default for Link<'_> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 /// Serves the connections of one link, one after the other.
-pub(crate) async fn run<'d, M: RawMutex, C: Connector>(
-    shared: &Shared<'d, M>,
+pub(crate) async fn run<M: RawMutex, C: Connector>(
+    shared: &Shared<'_, M>,
     index: usize,
     connector: &mut C,
 ) -> ! {
     loop {
-        let (conn, to) = shared.wait_link(index, |link| link.connect.take()).await;
+        let (conn, to) = shared.wait(index, |link| link.connect.take()).await;
         // From here on the end of this connection is reported, also when the runner is dropped.
-        let mut end = End { shared, index, conn, why: Closed::Because(Trouble::Lost) };
-        end.why = match select(connector.connect(to), closing(shared, index)).await {
+        let why = Closed::Because(Trouble::Lost);
+        let mut at = Connection { shared, index, conn, why, rx: None, tx: None };
+        let closing = shared.wait(index, |link| core::mem::take(&mut link.close).then_some(()));
+        at.why = match select(at.live(connector, to), closing).await {
+            Either::First(trouble) => Closed::Because(trouble),
             Either::Second(()) => Closed::Asked,
-            Either::First(Err(error)) => Closed::Because(trouble_of(error.kind())),
-            Either::First(Ok(mut socket)) => {
-                shared.with(|inner, now| inner.core.handle_connected(now, conn));
-                let why = serve(shared, index, conn, &mut socket).await;
-                let _ = with_timeout(CLOSE_TIME_MAX, socket.close()).await;
-                why
-            }
         };
     }
 }
 
-async fn closing<M: RawMutex>(shared: &Shared<'_, M>, index: usize) {
-    shared.wait_link(index, |link| link.close.then_some(())).await;
-}
-
-/// Reads and writes until the connection breaks or is to be closed.
-async fn serve<M: RawMutex, S: Socket>(
-    shared: &Shared<'_, M>,
+/// A connection, from its opening to its end, which is reported when this is dropped.
+struct Connection<'a, 'd, M: RawMutex> {
+    shared: &'a Shared<'d, M>,
     index: usize,
     conn: ConnId,
-    socket: &mut S,
-) -> Closed {
-    let (reader, writer) = socket.split();
-    let receive = receive(shared, index, conn, reader);
-    let send = send::<M, S>(shared, index, writer);
-    match select3(receive, send, closing(shared, index)).await {
-        Either3::First(()) | Either3::Second(()) => Closed::Because(Trouble::Lost),
-        Either3::Third(()) => Closed::Asked,
+    why: Closed,
+    /// What is being read into.
+    rx: Option<RxBuf<'d>>,
+    /// What is being written.
+    tx: Option<Transmit<'d>>,
+}
+
+impl<M: RawMutex> Connection<'_, '_, M> {
+    /// Opens it, reads and writes until it breaks; why it did.
+    async fn live<C: Connector>(&mut self, connector: &mut C, to: SocketAddr) -> Trouble {
+        let mut socket = match connector.connect(to).await {
+            Ok(socket) => socket,
+            Err(error) => return trouble_of(error.kind()),
+        };
+        let (shared, index, conn) = (self.shared, self.index, self.conn);
+        shared.with(|inner, now| inner.core.handle_connected(now, conn));
+        let (reader, writer) = socket.split();
+        let receive = receive(shared, index, conn, &mut self.rx, reader);
+        select(receive, send::<M, C::Socket<'_>>(shared, index, &mut self.tx, writer)).await;
+        Trouble::Lost
+    }
+}
+
+impl<M: RawMutex> Drop for Connection<'_, '_, M> {
+    fn drop(&mut self) {
+        let (rx, tx) = (self.rx.take(), self.tx.take());
+        self.shared.with(|inner, now| {
+            let (mut rx, mut tx) = (rx, tx);
+            if let Some(link) = inner.links.get_mut(self.index) {
+                (rx, tx) = (rx.or(link.rx.take()), tx.or(link.tx.take()));
+                link.close = false;
+            }
+            Machine::handle_closed(&mut inner.core, now, self.conn, self.why, rx, tx);
+        });
     }
 }
 
 /// Ends when nothing more can be received.
-async fn receive<M: RawMutex>(shared: &Shared<'_, M>, index: usize, conn: ConnId, mut reader: impl Read) {
+async fn receive<'d, M: RawMutex>(
+    shared: &Shared<'d, M>,
+    index: usize,
+    conn: ConnId,
+    held: &mut Option<RxBuf<'d>>,
+    mut reader: impl Read,
+) {
     loop {
-        let rx = shared.wait_link(index, |link| link.rx.take()).await;
-        let mut held = Held { shared, index, item: Some(rx), back: |link, rx| link.rx = Some(rx) };
-        let Some(rx) = held.item.as_mut() else { return };
+        let rx = held.insert(shared.wait(index, |link| link.rx.take()).await);
         match reader.read(rx.spare_mut()).await {
             Ok(0) | Err(_) => return,
             Ok(n) => rx.advance(n),
         }
-        if let Some(rx) = held.item.take() {
-            shared.with(|inner, now| {
-                inner.core.handle_received(now, conn, rx);
-                // Somebody may wait for the topic's partitions.
-                inner.users.wake();
-            });
-        }
+        let Some(rx) = held.take() else { return };
+        shared.with(|inner, now| {
+            inner.core.handle_received(now, conn, rx);
+            // Somebody may wait for the topic's partitions.
+            inner.users.wake();
+        });
     }
 }
 
 /// Ends when nothing more can be sent.
-async fn send<M: RawMutex, S: Socket>(
-    shared: &Shared<'_, M>,
+async fn send<'d, M: RawMutex, S: Socket>(
+    shared: &Shared<'d, M>,
     index: usize,
+    held: &mut Option<Transmit<'d>>,
     mut writer: impl Write<Error = S::Error>,
 ) {
     loop {
-        let tx = shared.wait_link(index, |link| link.tx.take()).await;
-        let mut held = Held { shared, index, item: Some(tx), back: |link, tx| link.tx = Some(tx) };
-        let Some(tx) = held.item.as_mut() else { return };
+        let tx = held.insert(shared.wait(index, |link| link.tx.take()).await);
         while let Some(chunk) = first_chunk(tx) {
             match writer.write(chunk).await {
                 Ok(0) | Err(_) => return,
@@ -122,47 +132,13 @@ async fn send<M: RawMutex, S: Socket>(
         if S::NEEDS_FLUSH && writer.flush().await.is_err() {
             return;
         }
-        if let Some(tx) = held.item.take() {
-            shared.with(|inner, now| Machine::handle_written(&mut inner.core, now, tx));
-        }
+        let Some(tx) = held.take() else { return };
+        shared.with(|inner, now| Machine::handle_written(&mut inner.core, now, tx));
     }
 }
 
 fn first_chunk<'a>(tx: &'a Transmit<'_>) -> Option<&'a [u8]> {
     tx.chunks().next()
-}
-
-/// Something of the link that a future holds while it reads or writes. A future that is dropped puts it back.
-struct Held<'a, 'd, M: RawMutex, T> {
-    shared: &'a Shared<'d, M>,
-    index: usize,
-    item: Option<T>,
-    back: fn(&mut Link<'d>, T),
-}
-
-impl<M: RawMutex, T> Drop for Held<'_, '_, M, T> {
-    fn drop(&mut self) {
-        if let Some(item) = self.item.take() {
-            self.shared.with_link(self.index, |link| (self.back)(link, item));
-        }
-    }
-}
-
-/// Reports the end of a connection when it is dropped, and gives back what the link held.
-struct End<'a, 'd, M: RawMutex> {
-    shared: &'a Shared<'d, M>,
-    index: usize,
-    conn: ConnId,
-    why: Closed,
-}
-
-impl<M: RawMutex> Drop for End<'_, '_, M> {
-    fn drop(&mut self) {
-        let link = self.shared.with_link(self.index, core::mem::take).unwrap_or_default();
-        self.shared.with(|inner, now| {
-            Machine::handle_closed(&mut inner.core, now, self.conn, self.why, link.rx, link.tx);
-        });
-    }
 }
 
 fn trouble_of(kind: ErrorKind) -> Trouble {

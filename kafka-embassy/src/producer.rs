@@ -5,6 +5,7 @@ use core::task::Poll;
 
 use embassy_sync::blocking_mutex::raw::RawMutex;
 use kafka_client_core::metadata::TopicId;
+use kafka_client_core::net::Trouble;
 use kafka_client_core::producer::{AppendError, Progress, Ticket, TopicError};
 use kafka_client_core::storage::Text;
 use kafka_client_core::time::Timestamp;
@@ -49,6 +50,13 @@ impl<'d, M: RawMutex> Producer<'d, M> {
         self.shared.peek(|inner| inner.tally)
     }
 
+    /// Tells of the brokers that could not be used lately: host, port, and why. What to show to a user who waits.
+    pub fn troubles(&self, mut tell: impl FnMut(&str, u16, Trouble)) {
+        self.shared.peek(|inner| {
+            inner.core.troubles().for_each(|(host, trouble)| tell(host.name, host.port, trouble));
+        });
+    }
+
     /// Registers a topic; the same name gives the same id.
     ///
     /// # Errors
@@ -59,17 +67,28 @@ impl<'d, M: RawMutex> Producer<'d, M> {
 
     /// Takes a record, or says at once why not.
     pub fn try_send(&self, topic: TopicId, record: &Record<'_>) -> Result<Ticket, AppendError> {
-        self.shared.peek(|inner| append(inner, topic, record))
+        self.shared.peek(|inner| {
+            let taken = append(inner, topic, record);
+            if taken.is_err() {
+                inner.change();
+            }
+            taken
+        })
     }
 
     /// Takes a record; waits while the pool is full or the topic's partitions are not known yet.
     ///
     /// How long is for the caller to say, with `embassy_time::with_timeout`: a future that is dropped has taken nothing.
     pub async fn send(&self, topic: TopicId, record: &Record<'_>) -> Result<Ticket, AppendError> {
+        let mut told = false;
         poll_fn(|cx| {
             self.shared.peek(|inner| match append(inner, topic, record) {
                 Err(AppendError::Full | AppendError::NoMetadata { .. }) => {
                     inner.users.register(cx.waker());
+                    // Once: where sender and runner are one task, they would wake each other for ever.
+                    if !core::mem::replace(&mut told, true) {
+                        inner.change();
+                    }
                     Poll::Pending
                 }
                 done => Poll::Ready(done),
@@ -105,12 +124,7 @@ fn append(inner: &mut Inner<'_>, topic: TopicId, record: &Record<'_>) -> Result<
         headers: record.headers,
         timestamp: record.timestamp.to_wire(),
     };
-    let appended = inner.core.append(now(), topic, record.partition, &new);
-    let Ok(appended) = appended else {
-        // Whatever stands in the way, the runner is to see to it.
-        inner.change();
-        return appended.map(|appended| appended.ticket);
-    };
+    let appended = inner.core.append(now(), topic, record.partition, &new)?;
     // A record that joined a batch changes nothing for the runner, which therefore sleeps on.
     if appended.progress != Progress::Joined {
         inner.change();

@@ -1,5 +1,7 @@
 //! The memory of a client, and how it begins.
 
+use core::mem::MaybeUninit;
+
 use embassy_sync::blocking_mutex::raw::RawMutex;
 use heapless::Vec;
 use kafka_client_core::config::{ClientConfig, ConfigError, ProducerConfig};
@@ -16,9 +18,6 @@ use crate::shared::Shared;
 /// The handle, and the runner that does its work.
 pub type Pair<'d, M, C, R, const CONNS: usize> = (Producer<'d, M>, Runner<'d, M, C, R, CONNS>);
 
-/// Cannot happen.
-const BORROWED: ConfigError = ConfigError { setting: "", rule: "" };
-
 /// Everything a producer needs, for a `static`. The parameters are those of the core's
 /// [`Resources`](memory::Resources), after the mutex: `NoopRawMutex` where runner and senders share an executor.
 pub struct Resources<
@@ -34,9 +33,9 @@ pub struct Resources<
     const HEAD: usize,
 > {
     memory: memory::Resources<'d, CONNS, BROKERS, TOPICS, PARTITIONS, SLOTS, BATCH, RX, HEAD>,
-    // Vectors, because as part of a `static` they are zeros, and then the whole costs no flash.
+    // Neither has a value yet, which as part of a `static` is zeros and costs no flash.
     links: Vec<Link<'d>, CONNS>,
-    shared: Vec<Shared<'d, M>, 1>,
+    shared: MaybeUninit<Shared<'d, M>>,
 }
 
 impl<
@@ -54,7 +53,7 @@ impl<
 {
     /// Memory that is not in use yet.
     pub const fn new() -> Self {
-        Self { memory: memory::Resources::new(), links: Vec::new(), shared: Vec::new() }
+        Self { memory: memory::Resources::new(), links: Vec::new(), shared: MaybeUninit::uninit() }
     }
 
     /// A producer in this memory: the handle, and the runner that does its work.
@@ -75,9 +74,7 @@ impl<
         let bootstrap = bootstrap.iter().map(|(host, port)| (Text::Lent(host), *port));
         let core = producer::Producer::new(client, config, bootstrap, self.memory.lend())?;
         while self.links.push(Link::new()).is_ok() {}
-        let _ = self.shared.push(Shared::new(core, &mut self.links));
-        // This memory is borrowed for good, so it was empty before.
-        let Some(shared) = self.shared.first() else { return Err(BORROWED) };
+        let shared: &'d Shared<'d, M> = self.shared.write(Shared::new(core, &mut self.links));
         Ok((Producer { shared }, Runner { shared, connectors, resolver }))
     }
 }

@@ -1,6 +1,8 @@
 //! The only loop: it asks the client what to do, and does it.
 
+use core::future::poll_fn;
 use core::net::SocketAddr;
+use core::task::Poll;
 
 use embassy_futures::join::{join_array, join3};
 use embassy_futures::select::{Either, select};
@@ -13,7 +15,7 @@ use kafka_client_core::producer::{Delivery, Seal};
 use kafka_client_core::storage::HOST_LEN_MAX;
 use kafka_client_core::time::Instant;
 
-use crate::connector::{Connector, Resolver};
+use crate::connector::{Addresses, Connector, Resolver, literal};
 use crate::link;
 use crate::shared::{Inner, Shared, now};
 
@@ -36,7 +38,7 @@ impl<M: RawMutex, C: Connector, R: Resolver, const N: usize> Runner<'_, M, C, R,
             link::run(shared, index - 1, connector)
         });
         // In this order: what the loop hands to a link is taken in the same poll.
-        join3(steer(shared, delivered), resolve(shared, &mut self.resolver), join_array(links)).await;
+        join3(steer::<M, R>(shared, delivered), resolve(shared, &mut self.resolver), join_array(links)).await;
         unreachable!("none of them ends")
     }
 }
@@ -52,10 +54,10 @@ enum Step<'d> {
     Wait(Instant),
 }
 
-async fn steer<M: RawMutex>(shared: &Shared<'_, M>, mut delivered: impl FnMut(&Delivery)) -> ! {
+async fn steer<M: RawMutex, R: Resolver>(shared: &Shared<'_, M>, mut delivered: impl FnMut(&Delivery)) -> ! {
     loop {
         let at = loop {
-            match shared.peek(|inner| step(inner, now())) {
+            match shared.peek(|inner| step::<R>(inner, now())) {
                 Step::Seal(mut seal) => {
                     seal.run();
                     shared.peek(|inner| inner.core.handle_sealed(now(), seal));
@@ -85,9 +87,9 @@ fn not_before(at: Instant) -> embassy_time::Instant {
 }
 
 /// Hands out what can be done, until there is something for the caller to do.
-fn step<'d>(inner: &mut Inner<'d>, now: Instant) -> Step<'d> {
+fn step<'d, R: Resolver>(inner: &mut Inner<'d>, now: Instant) -> Step<'d> {
     while let Some(action) = inner.core.poll_action(now) {
-        act(inner, now, action);
+        act::<R>(inner, now, action);
     }
     while let Some((conn, rx)) = inner.core.poll_read() {
         if let Some(link) = inner.links.get_mut(conn.index()) {
@@ -112,13 +114,16 @@ fn step<'d>(inner: &mut Inner<'d>, now: Instant) -> Step<'d> {
     Step::Wait(inner.core.poll_timeout())
 }
 
-fn act(inner: &mut Inner<'_>, now: Instant, action: Action) {
+fn act<R: Resolver>(inner: &mut Inner<'_>, now: Instant, action: Action) {
     match action {
-        Action::Resolve(host) => {
-            // More names at a time than there is room for are as if they had no address: asked for again later.
-            if inner.unresolved.push(host).is_err() {
-                inner.core.handle_resolved(now, host, &[]);
+        Action::Resolve(id) => {
+            let host = Machine::host(&inner.core, id);
+            let (port, found) = (host.port, literal(host.name));
+            if found.is_empty() && R::KNOWS_NAMES && inner.unresolved.push(id).is_ok() {
+                return;
             }
+            // Without a resolver, or with too many names at a time, there is no address now; it is asked for again.
+            resolved(inner, now, id, port, &found);
         }
         Action::Connect(conn, to) => {
             if let Some(link) = inner.links.get_mut(conn.index()) {
@@ -133,14 +138,24 @@ fn act(inner: &mut Inner<'_>, now: Instant, action: Action) {
     }
 }
 
+fn resolved(inner: &mut Inner<'_>, now: Instant, id: HostId, port: u16, found: &Addresses) {
+    let mut addresses = heapless::Vec::<SocketAddr, ADDRESSES_MAX>::new();
+    addresses.extend(found.iter().take(ADDRESSES_MAX).map(|address| SocketAddr::new(*address, port)));
+    inner.core.handle_resolved(now, id, &addresses);
+}
+
 /// Resolves one name after the other.
-async fn resolve<M: RawMutex>(shared: &Shared<'_, M>, resolver: &mut impl Resolver) -> ! {
-    loop {
-        let (host, name, port) = shared.wait(next_name).await;
-        let found = resolver.resolve(&name).await;
-        let mut addresses = heapless::Vec::<SocketAddr, ADDRESSES_MAX>::new();
-        addresses.extend(found.iter().take(ADDRESSES_MAX).map(|address| SocketAddr::new(*address, port)));
-        shared.with(|inner, now| inner.core.handle_resolved(now, host, &addresses));
+async fn resolve<M: RawMutex, R: Resolver>(shared: &Shared<'_, M>, resolver: &mut R) -> ! {
+    if R::KNOWS_NAMES {
+        loop {
+            // No waker is kept: this is polled whenever `steer` has handed something out.
+            let (id, name, port) =
+                poll_fn(|_| shared.peek(next_name).map_or(Poll::Pending, Poll::Ready)).await;
+            let found = resolver.resolve(&name).await;
+            shared.with(|inner, now| resolved(inner, now, id, port, &found));
+        }
+    } else {
+        core::future::pending().await
     }
 }
 

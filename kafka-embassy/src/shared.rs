@@ -92,10 +92,6 @@ impl<'d, M: RawMutex> Shared<'d, M> {
         })
     }
 
-    pub(crate) fn with_link<R>(&self, index: usize, f: impl FnOnce(&mut Link<'d>) -> R) -> Option<R> {
-        self.peek(|inner| inner.links.get_mut(index).map(f))
-    }
-
     /// Waits until the client was changed since the last call. For the runner.
     pub(crate) async fn changed(&self) {
         poll_fn(|cx| {
@@ -110,19 +106,14 @@ impl<'d, M: RawMutex> Shared<'d, M> {
         .await;
     }
 
-    /// Waits until `f` finds what it looks for. For the parts of the runner that come after `steer`: no waker is kept,
-    /// because they are polled whenever it has handed something out.
-    pub(crate) async fn wait<R>(&self, mut f: impl FnMut(&mut Inner<'d>) -> Option<R>) -> R {
-        poll_fn(|_| self.peek(&mut f).map_or(Poll::Pending, Poll::Ready)).await
-    }
-
-    /// As [`wait`](Self::wait), for something in a link.
-    pub(crate) async fn wait_link<R>(
-        &self,
-        index: usize,
-        mut f: impl FnMut(&mut Link<'d>) -> Option<R>,
-    ) -> R {
-        self.wait(|inner| f(inner.links.get_mut(index)?)).await
+    /// Waits until `f` finds what it looks for in a link. For the parts of the runner that come after `steer`: no waker
+    /// is kept, because they are polled whenever it has handed something out.
+    pub(crate) async fn wait<R>(&self, index: usize, mut f: impl FnMut(&mut Link<'d>) -> Option<R>) -> R {
+        poll_fn(|_| match self.peek(|inner| f(inner.links.get_mut(index)?)) {
+            Some(found) => Poll::Ready(found),
+            None => Poll::Pending,
+        })
+        .await
     }
 }
 

@@ -367,10 +367,6 @@ fn noticed(topic: String, partition: i32, notice: Notice) -> ConsumeError {
         Notice::Refused(code) => ConsumeError::Refused { topic, partition, code },
         Notice::Reset { from, to } => ConsumeError::Reset { topic, partition, from, to },
         Notice::OutOfRange { position } => ConsumeError::OutOfRange { topic, partition, position },
-        Notice::Corrupt { base, next } => {
-            let why = "reported before".to_owned();
-            ConsumeError::Unreadable { topic, partition, base, next, why }
-        }
         Notice::BatchTooLarge { position, need } => {
             let why = format!("its {need} bytes are more than the client accepts");
             ConsumeError::Unreadable { topic, partition, base: position, next: position + 1, why }

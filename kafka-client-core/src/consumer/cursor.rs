@@ -51,13 +51,6 @@ pub enum Notice {
         /// The position that was lost.
         position: i64,
     },
-    /// A batch is damaged or in a codec that this build lacks. The partition waits for a seek: to `next` to skip it.
-    Corrupt {
-        /// The first offset of the batch.
-        base: i64,
-        /// The offset after it.
-        next: i64,
-    },
     /// A batch is larger than the buffer that was lent. The partition waits for a seek.
     BatchTooLarge {
         /// Where the batch begins.
@@ -65,6 +58,26 @@ pub enum Notice {
         /// Bytes the batch has.
         need: u32,
     },
+}
+
+impl core::fmt::Display for Notice {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Notice::Refused(code) => write!(f, "the broker answers {code}"),
+            Notice::Reset { from, to } => {
+                write!(f, "offset {from} is not in the log; reading goes on at {to}")
+            }
+            Notice::OutOfRange { position } => {
+                write!(
+                    f,
+                    "offset {position} is not in the log, and auto.offset.reset is none: assign it again"
+                )
+            }
+            Notice::BatchTooLarge { position, need } => {
+                write!(f, "the batch at offset {position} needs a buffer of {need} bytes")
+            }
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -105,8 +118,9 @@ pub(crate) struct Cursor {
     pub(crate) notice: Option<Notice>,
     /// Next in the same request.
     pub(crate) chain: u32,
-    /// Its place in the list it waits in: a broker's, or that of backoffs.
-    link: Link,
+    lookup: Link,
+    fetch: Link,
+    delayed: Link,
 }
 
 impl Default for Cursor {
@@ -126,23 +140,49 @@ impl Default for Cursor {
             high_watermark: -1,
             notice: None,
             chain: NIL,
-            link: Link::FREE,
+            lookup: Link::FREE,
+            fetch: Link::FREE,
+            delayed: Link::FREE,
+        }
+    }
+}
+
+/// The lists a cursor can wait in. It may stand in one that it no longer belongs in: who takes it off looks again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// For its offset to be looked up (a list per broker).
+    Lookup,
+    /// To be fetched (a list per broker).
+    Fetch,
+    /// For its backoff to pass.
+    Delayed,
+}
+
+impl From<Role> for Wait {
+    fn from(role: Role) -> Wait {
+        match role {
+            Role::Main => Wait::Lookup,
+            Role::Fetch => Wait::Fetch,
         }
     }
 }
 
 impl Linked for Cursor {
-    type Wait = ();
+    type Wait = Wait;
 
-    fn link(&mut self, (): ()) -> &mut Link {
-        &mut self.link
+    fn link(&mut self, wait: Wait) -> &mut Link {
+        match wait {
+            Wait::Lookup => &mut self.lookup,
+            Wait::Fetch => &mut self.fetch,
+            Wait::Delayed => &mut self.delayed,
+        }
     }
 }
 
 impl Cursor {
-    /// The next one in the list it waits in.
-    pub(crate) fn next(&self) -> u32 {
-        self.link.next()
+    /// The next one in the list of those that wait for their backoff.
+    pub(crate) fn next_delayed(&self) -> u32 {
+        self.delayed.next()
     }
 
     /// The connection that asks for it now: fetching may take long, looking up an offset does not.
@@ -173,12 +213,6 @@ impl Cursor {
     pub(crate) fn outdate(&mut self) {
         self.version = self.version.wrapping_add(1);
         self.buffered = false;
-    }
-
-    /// It waits for the application.
-    pub(crate) fn park(&mut self, notice: Notice) {
-        self.phase = Phase::Parked;
-        self.notice = Some(notice);
     }
 
     /// Whether it has a request to make.

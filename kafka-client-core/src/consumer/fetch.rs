@@ -203,7 +203,7 @@ impl<'m> Consumer<'m> {
         if !whole {
             let need = u32::try_from(walk.need()).unwrap_or(u32::MAX);
             let position = cursor.position;
-            cursor.park(Notice::BatchTooLarge { position, need });
+            self.park(index, Notice::BatchTooLarge { position, need });
             return;
         }
         // A batch with a bad header is handed out too: reading it says what is wrong and parks the partition.
@@ -214,7 +214,8 @@ impl<'m> Consumer<'m> {
         for transaction in listed {
             if found.aborted.push(Aborted::new(number, &transaction)).is_err() {
                 // Without room to remember them none of these records may be shown.
-                cursor.park(Notice::BatchTooLarge { position: cursor.position, need: u32::MAX });
+                let position = cursor.position;
+                self.park(index, Notice::BatchTooLarge { position, need: u32::MAX });
                 return;
             }
         }
@@ -235,7 +236,7 @@ impl<'m> Consumer<'m> {
                 if code.invalidates_metadata() || code.is_retriable() {
                     self.net.want_metadata();
                 } else {
-                    self.cursors[index].notice = Some(Notice::Refused(code));
+                    self.notice(index, Notice::Refused(code));
                 }
                 self.back_off(now, index);
             }
@@ -252,7 +253,7 @@ impl<'m> Consumer<'m> {
             (Start::FromEnd(_), _) | (_, OffsetReset::Earliest) => Start::Earliest,
             (_, OffsetReset::Latest) => Start::Latest,
             (_, OffsetReset::None) => {
-                cursor.park(Notice::OutOfRange { position });
+                self.park(index, Notice::OutOfRange { position });
                 return;
             }
         };

@@ -4,7 +4,7 @@
 //! While the application holds it, the consumer goes on with other buffers. Given back, its buffer is used again.
 
 use kafka_proto::compress::Workspace;
-use kafka_proto::record::{Batch, RecordIter, batches};
+use kafka_proto::record::{Batch, Record, RecordError, RecordIter, batches};
 
 use super::aborted::{is_aborted, pass_marker};
 use crate::metadata::TopicId;
@@ -62,12 +62,30 @@ impl<'a> FetchedBatch<'a> {
         self.records
     }
 
-    /// The records, in order. An error ends the iteration: the batch is damaged.
-    pub fn records(
-        self,
-    ) -> impl Iterator<Item = Result<kafka_proto::record::Record<'a>, kafka_proto::record::RecordError>> {
-        let first = self.first_offset;
-        self.records.filter(move |record| record.as_ref().map_or(true, |r| r.offset >= first))
+    /// The records, in order.
+    pub fn records(self) -> Records<'a> {
+        Records { first_offset: self.first_offset, records: self.records }
+    }
+}
+
+/// The records of a batch, from the first one that was asked for. An error ends the iteration: the batch is damaged.
+#[derive(Debug)]
+pub struct Records<'a> {
+    first_offset: i64,
+    records: RecordIter<'a>,
+}
+
+impl<'a> Iterator for Records<'a> {
+    type Item = Result<Record<'a>, RecordError>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            match self.records.next()? {
+                Ok(record) if record.offset < self.first_offset => {}
+                other => return Some(other),
+            }
+        }
     }
 }
 

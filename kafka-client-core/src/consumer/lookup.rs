@@ -95,15 +95,15 @@ impl<'m> Consumer<'m> {
             };
             cursor.phase = Phase::Reading;
             cursor.attempts = 0;
-            if cursor.lost >= 0 {
-                cursor.notice = Some(Notice::Reset { from: cursor.lost, to: cursor.position });
-                cursor.lost = -1;
+            let (from, to) = (core::mem::replace(&mut cursor.lost, -1), cursor.position);
+            if from >= 0 {
+                self.notice(index, Notice::Reset { from, to });
             }
         } else {
             if code.invalidates_metadata() || code.is_retriable() {
                 self.net.want_metadata();
             } else {
-                cursor.notice = Some(Notice::Refused(code));
+                self.notice(index, Notice::Refused(code));
             }
             self.back_off(now, index);
         }

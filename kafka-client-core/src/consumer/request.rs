@@ -6,7 +6,7 @@ use kafka_proto::wire::{Source, Writer};
 use kafka_proto::{ErrorCode, Uuid};
 
 use super::Consumer;
-use super::cursor::Notice;
+use super::cursor::{Notice, Wait};
 use crate::list::{delist, enlist};
 use crate::metadata::Topic;
 use crate::net::broker::Role;
@@ -25,11 +25,11 @@ impl<'m> Consumer<'m> {
         if leader == NIL {
             self.net.want_metadata();
         } else if cursor.backoff_until > now {
-            enlist(&mut self.cursors, &mut self.delayed, (), index);
+            enlist(&mut self.cursors, &mut self.delayed, Wait::Delayed, index);
         } else {
             let role = cursor.role();
             if let Some(work) = self.net.brokers[leader].work.get_mut(role as usize) {
-                enlist(&mut self.cursors, work, (), index);
+                enlist(&mut self.cursors, work, role.into(), index);
             }
         }
     }
@@ -45,10 +45,11 @@ impl<'m> Consumer<'m> {
     pub(super) fn collect(&mut self, now: Instant, broker: u32, role: Role) -> u32 {
         let (mut head, mut tail) = (NIL, NIL);
         while let Some(work) = self.net.brokers[broker].work.get_mut(role as usize) {
-            let Some(index) = delist(&mut self.cursors, work, ()) else { break };
+            let Some(index) = delist(&mut self.cursors, work, role.into()) else { break };
             let cursor = &mut self.cursors[index];
             let moved = self.net.topics.partitions[index].leader != broker;
             if moved || !cursor.is_hungry() || cursor.role() != role || cursor.backoff_until > now {
+                self.moved |= moved;
                 self.touch(now, index);
                 continue;
             }
@@ -120,7 +121,7 @@ impl<'m> Consumer<'m> {
         let mut at = token;
         while at != NIL {
             if !code.is_retriable() && code != ErrorCode::NONE {
-                self.cursors[at].notice = Some(Notice::Refused(code));
+                self.notice(at, Notice::Refused(code));
             }
             self.back_off(now, at);
             at = self.cursors[at].chain;

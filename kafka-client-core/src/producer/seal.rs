@@ -83,27 +83,37 @@ impl<'m> Producer<'m> {
                 return Some(seal);
             }
         }
-        for broker in self.net.brokers.indices() {
-            if self.net.brokers[broker].due.is_empty()
-                || self.net.brokers[broker].sealed as usize >= PARTS_MAX
-                || self.net.accepting(now, broker, Role::Main) == NIL
-            {
-                continue;
-            }
-            let mut due = core::mem::take(&mut self.net.brokers[broker].due);
-            let partition = delist(&mut self.acc.partitions, &mut due, Wait::Due);
-            self.net.brokers[broker].due = due;
-            let Some(partition) = partition else { continue };
-            if self.net.topics.partitions[partition].leader != broker {
-                self.touch(now, partition);
-                continue;
-            }
-            if let Some(seal) = self.seal_of(partition) {
-                self.touch(now, partition);
-                return Some(seal);
+        loop {
+            self.moved = false;
+            let seal = self.net.brokers.indices().find_map(|broker| self.seal_due(now, broker));
+            if seal.is_some() || !self.moved {
+                return seal;
             }
         }
-        None
+    }
+
+    /// A due batch of a partition that this broker leads, when a request may go there.
+    fn seal_due(&mut self, now: Instant, broker: u32) -> Option<Seal<'m>> {
+        let waits = &self.net.brokers[broker];
+        let may_go = !waits.due.is_empty()
+            && (waits.sealed as usize) < PARTS_MAX
+            && self.net.accepting(now, broker, Role::Main) != NIL;
+        if !may_go {
+            return None;
+        }
+        loop {
+            let due = &mut self.net.brokers[broker].due;
+            let partition = delist(&mut self.acc.partitions, due, Wait::Due)?;
+            let moved = self.net.topics.partitions[partition].leader != broker;
+            let seal = if moved { None } else { self.seal_of(partition) };
+            self.moved |= moved;
+            if moved || seal.is_some() {
+                self.touch(now, partition);
+            }
+            if seal.is_some() {
+                return seal;
+            }
+        }
     }
 
     /// Whether another batch of the partition may get a stamp now.

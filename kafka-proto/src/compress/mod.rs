@@ -126,12 +126,23 @@ pub fn decompress(
     out: &mut [u8],
     work: &mut Workspace<'_>,
 ) -> Result<usize, DecompressError> {
-    let _ = &work; // not used by all feature sets
+    decompress_old(codec, 2, input, out, work)
+}
+
+/// The same for the message sets before: in magic 0 the checksum of lz4's header is one that Kafka computed wrongly.
+pub(crate) fn decompress_old(
+    codec: Codec,
+    magic: u8,
+    input: &[u8],
+    out: &mut [u8],
+    work: &mut Workspace<'_>,
+) -> Result<usize, DecompressError> {
+    let _ = (&work, magic); // not used by all feature sets
     let room = out.len();
     let result = match codec {
         Codec::None => store(input, out),
         #[cfg(feature = "lz4")]
-        Codec::Lz4 => lz4::decompress(input, out, false),
+        Codec::Lz4 => lz4::decompress(input, out, magic == 0),
         #[cfg(feature = "gzip")]
         Codec::Gzip => gzip::decompress(input, out),
         #[cfg(feature = "snappy")]
@@ -142,7 +153,7 @@ pub fn decompress(
         _ => return Err(DecompressError::NotBuilt(codec)),
     };
     result.map_err(|fault| match fault {
-        Fault::NoRoom => too_large(codec, input, room),
+        Fault::NoRoom => too_large(codec, magic, input, room),
         Fault::Malformed => DecompressError::Malformed(codec),
         Fault::Checksum => DecompressError::Checksum(codec),
         Fault::Unsupported => DecompressError::Unsupported(codec),
@@ -151,11 +162,12 @@ pub fn decompress(
 
 /// The size that is needed, as far as it can be known without the output.
 #[cold]
-fn too_large(codec: Codec, input: &[u8], room: usize) -> DecompressError {
+fn too_large(codec: Codec, magic: u8, input: &[u8], room: usize) -> DecompressError {
+    let _ = magic;
     let said: Result<Option<usize>, Fault> = match codec {
         Codec::None => Ok(Some(input.len())),
         #[cfg(feature = "lz4")]
-        Codec::Lz4 => lz4::decompressed_len(input, false).map(Some),
+        Codec::Lz4 => lz4::decompressed_len(input, magic == 0).map(Some),
         #[cfg(feature = "snappy")]
         Codec::Snappy => snappy::decompressed_len(input).map(Some),
         #[cfg(feature = "gzip")]

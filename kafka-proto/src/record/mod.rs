@@ -26,6 +26,7 @@ mod build;
 mod entry;
 mod error;
 mod header;
+pub mod legacy;
 mod read;
 mod stamp;
 mod varint;

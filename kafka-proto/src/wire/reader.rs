@@ -267,7 +267,9 @@ impl<'a> Reader<'a> {
         }
         tags.next = tag.saturating_add(1);
         let size = self.uvarint();
-        let Some((value, tail)) = usize::try_from(size).ok().and_then(|size| self.rest.split_at_checked(size)) else {
+        let Some((value, tail)) =
+            usize::try_from(size).ok().and_then(|size| self.rest.split_at_checked(size))
+        else {
             self.fail(Fault::Length);
             return None;
         };

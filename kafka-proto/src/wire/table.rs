@@ -97,11 +97,21 @@ macro_rules! wire_struct {
 
 /// Whether the version read or written is in a field's range.
 macro_rules! wire_has {
-    ($io:expr, ) => { true };
-    ($io:expr, 0 .. $(, $($null:tt)*)?) => { true };
-    ($io:expr, $min:literal .. $(, $($null:tt)*)?) => { $io.since($min) };
-    ($io:expr, 0 ..= $max:literal $(, $($null:tt)*)?) => { !$io.since($max + 1) };
-    ($io:expr, $min:literal ..= $max:literal $(, $($null:tt)*)?) => { $io.since($min) && !$io.since($max + 1) };
+    ($io:expr, ) => {
+        true
+    };
+    ($io:expr, 0 .. $(, $($null:tt)*)?) => {
+        true
+    };
+    ($io:expr, $min:literal .. $(, $($null:tt)*)?) => {
+        $io.since($min)
+    };
+    ($io:expr, 0 ..= $max:literal $(, $($null:tt)*)?) => {
+        !$io.since($max + 1)
+    };
+    ($io:expr, $min:literal ..= $max:literal $(, $($null:tt)*)?) => {
+        $io.since($min) && !$io.since($max + 1)
+    };
 }
 
 /// Reads a field of the range, or yields its default.

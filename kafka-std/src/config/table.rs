@@ -1,6 +1,6 @@
 //! The tables: a row per setting. Names and meanings are Java's; the names in brackets are librdkafka's for the same.
 
-use kafka_client_core::config::{Acks, OffsetReset};
+use kafka_client_core::config::{Acks, Isolation, OffsetReset};
 
 use super::Use::{Refuse, Set};
 use super::parse::{boolean, bootstrap, codec, millis, socket_buffer, whole};
@@ -182,11 +182,7 @@ pub(crate) const CONSUMER: &[Row<ConsumerSettings>] = &[
         &[],
         Set(|c, v| millis(v, 0).map(|d| c.api_timeout = std::time::Duration::from_micros(d.0))),
     ),
-    (
-        "isolation.level",
-        &[],
-        Refuse("read_uncommitted", "records of aborted transactions are not left out yet"),
-    ),
+    ("isolation.level", &[], Set(|c, v| isolation(v).map(|i| c.core.isolation = i))),
     ("group.id", &[], Refuse("", "consumer groups are to come: assign partitions instead")),
     ("group.instance.id", &[], Refuse("", "consumer groups are to come")),
     ("group.protocol", &[], Refuse("classic", "consumer groups are to come")),
@@ -248,4 +244,12 @@ fn acks(text: &str) -> Result<Acks, String> {
 
 fn level(p: &mut ProducerSettings, text: &str, min: i64, max: i64) -> Result<(), String> {
     whole(text, min..=max).map(|level| p.core.compression_level = Some(level))
+}
+
+fn isolation(text: &str) -> Result<Isolation, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "read_uncommitted" => Ok(Isolation::ReadUncommitted),
+        "read_committed" => Ok(Isolation::ReadCommitted),
+        _ => Err("one of read_uncommitted, read_committed".into()),
+    }
 }

@@ -91,6 +91,12 @@ impl ConsumerBuilder {
         self
     }
 
+    /// `isolation.level`: which records of transactions are seen.
+    pub fn isolation(mut self, isolation: kafka_client_core::config::Isolation) -> Self {
+        self.settings.core.isolation = isolation;
+        self
+    }
+
     /// `default.api.timeout.ms`: how long calls that wait for the cluster wait.
     pub fn api_timeout(mut self, timeout: Duration) -> Self {
         self.settings.api_timeout = timeout;

@@ -64,8 +64,28 @@ impl Judge {
         Ok(lines)
     }
 
-    fn run(&self, arguments: &[&str], input: Vec<String>, mut each: impl FnMut(&str)) -> Result<()> {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("java/Judge.java");
+    /// Random record batches, `count` of every magic and codec: each line goes to `each`.
+    pub fn batches_written(&self, seed: u64, count: u64, each: impl FnMut(&str)) -> Result<()> {
+        self.run_source("Batches.java", &["write", &seed.to_string(), &count.to_string()], Vec::new(), each)
+    }
+
+    /// What Apache reads in these record batches, lines of hex; one line each.
+    pub fn batches_read(&self, lines: Vec<String>, each: impl FnMut(&str)) -> Result<()> {
+        self.run_source("Batches.java", &["read"], lines, each)
+    }
+
+    fn run(&self, arguments: &[&str], input: Vec<String>, each: impl FnMut(&str)) -> Result<()> {
+        self.run_source("Judge.java", arguments, input, each)
+    }
+
+    fn run_source(
+        &self,
+        source: &str,
+        arguments: &[&str],
+        input: Vec<String>,
+        mut each: impl FnMut(&str),
+    ) -> Result<()> {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("java").join(source);
         let mut java = Command::new("java");
         java.arg("-cp").arg(self.libs.join("*")).arg(source).args(arguments);
         let child = java.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;

@@ -30,11 +30,11 @@ impl Error for Failed {
     }
 }
 
-/// A connection.
-pub struct Tcp(Async<TcpStream>);
+/// A connection that moves at most so many bytes at a time.
+pub struct Tcp(Async<TcpStream>, usize);
 
 /// One half of it.
-pub struct Half<'a>(&'a Async<TcpStream>);
+pub struct Half<'a>(&'a Async<TcpStream>, usize);
 
 impl ErrorType for Half<'_> {
     type Error = Failed;
@@ -42,13 +42,15 @@ impl ErrorType for Half<'_> {
 
 impl Read for Half<'_> {
     async fn read(&mut self, buf: &mut [u8]) -> Result<usize, Failed> {
-        self.0.read_with(|mut stream| stream.read(buf)).await.map_err(Failed)
+        let len = buf.len().min(self.1);
+        self.0.read_with(|mut stream| stream.read(&mut buf[..len])).await.map_err(Failed)
     }
 }
 
 impl Write for Half<'_> {
     async fn write(&mut self, buf: &[u8]) -> Result<usize, Failed> {
-        self.0.write_with(|mut stream| stream.write(buf)).await.map_err(Failed)
+        let len = buf.len().min(self.1);
+        self.0.write_with(|mut stream| stream.write(&buf[..len])).await.map_err(Failed)
     }
 
     async fn flush(&mut self) -> Result<(), Failed> {
@@ -60,12 +62,12 @@ impl Socket for Tcp {
     type Error = Failed;
 
     fn split(&mut self) -> (impl Read<Error = Failed> + '_, impl Write<Error = Failed> + '_) {
-        (Half(&self.0), Half(&self.0))
+        (Half(&self.0, self.1), Half(&self.0, self.1))
     }
 }
 
-/// Connects with the host's sockets.
-pub struct Host;
+/// Connects with the host's sockets. Reads and writes move at most so many bytes at a time.
+pub struct Host(pub usize);
 
 impl Connector for Host {
     type Socket<'a> = Tcp;
@@ -74,6 +76,6 @@ impl Connector for Host {
     async fn connect(&mut self, to: SocketAddr) -> Result<Tcp, Failed> {
         let stream = Async::<TcpStream>::connect(to).await.map_err(Failed)?;
         stream.get_ref().set_nodelay(true).map_err(Failed)?;
-        Ok(Tcp(stream))
+        Ok(Tcp(stream, self.0))
     }
 }

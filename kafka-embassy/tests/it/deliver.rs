@@ -1,0 +1,78 @@
+//! Records arrive, exactly once and in order, whatever the network makes of the bytes.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use async_io::Timer;
+use futures_lite::future::{block_on, or, zip};
+use kafka_embassy::core::producer::Outcome;
+
+use crate::setup::{assert_log, broker, client, send};
+
+#[test]
+fn a_record_for_each_way_that_bytes_can_be_cut() {
+    for piece in [1, 3, 7, 61, usize::MAX] {
+        let server = broker(1);
+        let (producer, mut runner) = client::<1>(&server.bootstrap(), piece);
+        let told = Cell::new(0);
+        let count = 400;
+        block_on(or(send(producer, 0, count), async {
+            runner
+                .run(|delivery| {
+                    assert!(matches!(delivery.outcome, Outcome::Acked { base_offset: Some(_), .. }));
+                    told.set(told.get() + delivery.count);
+                })
+                .await
+        }));
+        assert_log(&server, count);
+        assert_eq!(told.get(), count, "each record was told of before the flush ended");
+        assert_eq!(producer.tally().acked, count);
+    }
+}
+
+#[test]
+fn one_connection_serves_three_leaders_and_two_serve_them_too() {
+    for run in [one_of::<1>, one_of::<2>] {
+        run();
+    }
+}
+
+fn one_of<const CONNS: usize>() {
+    let server = broker(3);
+    let (producer, mut runner) = client::<CONNS>(&server.bootstrap(), usize::MAX);
+    block_on(or(send(producer, 0, 300), async { runner.run(|_| {}).await }));
+    assert_log(&server, 300);
+}
+
+#[test]
+fn several_tasks_send_through_copies_of_the_handle() {
+    let server = broker(1);
+    let (producer, mut runner) = client::<1>(&server.bootstrap(), usize::MAX);
+    let (halves, count) = (zip(send(producer, 0, 350), send(producer, 350, 700)), 700);
+    block_on(or(
+        async {
+            halves.await;
+        },
+        async { runner.run(|_| {}).await },
+    ));
+    assert_eq!(producer.tally().acked, count);
+    let stored: usize =
+        (0..3).map(|p| server.with(|c| c.log("readings", p)).map_or(0, |log| log.len())).sum();
+    assert_eq!(stored, count as usize);
+}
+
+#[test]
+fn connections_that_break_over_and_over_lose_and_double_nothing() {
+    let server = broker(1);
+    let (producer, mut runner) = client::<1>(&server.bootstrap(), 97);
+    let count = 2_000;
+    let breaking = async {
+        loop {
+            Timer::after(Duration::from_millis(15)).await;
+            server.with(|cluster| cluster.drop_connections(0));
+        }
+    };
+    let running = async { runner.run(|_| {}).await };
+    block_on(or(send(producer, 0, count), or(breaking, running)));
+    assert_log(&server, count);
+}
