@@ -2,12 +2,15 @@
 //!
 //! It holds the client's lock while it hands in what happened and asks what to do next, and never while it writes,
 //! reads, checksums, compresses or calls the application. [`Driver::turn`] is one round of that.
+//!
+//! Where a thread waits for the answer to one record, it can take the I/O over while it waits: [`shift`] says when.
 
 mod resolve;
+mod shift;
 mod socket;
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use kafka_client_core::machine::Machine;
 use kafka_client_core::net::{Action, Closed, ConnId, HostId, RxBuf, Transmit};
@@ -16,8 +19,10 @@ use mio::event::Event;
 use mio::{Events, Interest, Poll, Token, Waker};
 
 use crate::clock::Clock;
-use crate::sync::Lock;
+use crate::sync::{Lock, lock};
 use resolve::{Found, Resolver};
+use shift::Shift;
+pub(crate) use shift::{Drive, thread_number};
 use socket::Socket;
 pub(crate) use socket::{SocketOptions, trouble};
 
@@ -39,6 +44,10 @@ pub(crate) trait Client: Send + 'static {
     /// The thread has nothing to do and goes to sleep until then, unless it is woken. Whom it has to wake itself
     /// before goes into `work`, which is run once more. Returns when it must be back, `until` at the latest.
     fn park(&mut self, until: Instant, work: &mut Self::Work) -> Instant;
+    /// The thread has parked: the number of the thread to which it leaves the I/O, as that will wait for an answer next.
+    fn rests(work: &mut Self::Work) -> Option<u64>;
+    /// Nobody does the I/O for a moment. Whether that does no harm, because nothing is under way.
+    fn leave(&mut self) -> bool;
     /// The thread is awake, and will ask for work before it sleeps. Returns the time.
     fn unpark(&mut self, clock: &Clock) -> Instant;
     /// Whether the thread is to end.
@@ -48,22 +57,34 @@ pub(crate) trait Client: Send + 'static {
 }
 
 /// What the thread and the handles share.
-pub(crate) struct Shared<C> {
+pub(crate) struct Shared<C: Client> {
     state: Lock<C>,
     waker: Arc<Waker>,
     pub(crate) clock: Clock,
+    /// Who holds it does the I/O. `None` when the client has ended.
+    driver: Mutex<Option<Driver<C>>>,
+    shift: Shift,
 }
 
-impl<C> Shared<C> {
+impl<C: Client> Shared<C> {
     #[inline]
     pub(crate) fn lock(&self) -> std::sync::MutexGuard<'_, C> {
         self.state.lock()
     }
 
-    /// Wakes the thread if it sleeps.
+    /// Sees to it that the I/O goes on.
     pub(crate) fn wake(&self) {
         // It fails only when the thread is gone, and then nobody has to be woken.
         let _ = self.waker.wake();
+        self.shift.end_rest();
+    }
+
+    /// As [`wake`](Self::wake), after a record was sent: the thread that sent it may be about to wait for it, and then
+    /// does the I/O itself.
+    pub(crate) fn wake_for_record(&self) {
+        if !self.shift.is_left_to_caller() {
+            self.wake();
+        }
     }
 }
 
@@ -89,6 +110,9 @@ enum Next {
 struct Driver<C: Client> {
     shared: Arc<Shared<C>>,
     poll: Poll,
+    events: Events,
+    /// Turns since the operating system was asked for events.
+    busy: u32,
     sockets: Vec<Option<Socket>>,
     options: SocketOptions,
     resolver: Resolver,
@@ -121,10 +145,13 @@ pub(crate) fn start<C: Client>(
     let poll = Poll::new()?;
     let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
     let resolver = Resolver::new(waker.clone());
-    let shared = Arc::new(Shared { state: Lock::new(client), waker, clock });
-    let mut driver = Driver {
+    let (driver, shift) = (Mutex::new(None), Shift::default());
+    let shared = Arc::new(Shared { state: Lock::new(client), waker, clock, driver, shift });
+    let driver = Driver {
         shared: shared.clone(),
         poll,
+        events: Events::with_capacity(EVENTS),
+        busy: 0,
         sockets: Vec::new(),
         options,
         resolver,
@@ -135,32 +162,41 @@ pub(crate) fn start<C: Client>(
         work,
         timeout: Instant(0),
     };
+    *lock(&shared.driver) = Some(driver);
+    let of_thread = shared.clone();
     // Detached: who drops a client does not wait for it. It ends when the client is closed.
-    std::thread::Builder::new().name(name.into()).spawn(move || driver.run())?;
+    let thread = std::thread::Builder::new().name(name.into()).spawn(move || shift::run(&of_thread));
+    if let Err(error) = thread {
+        lock(&shared.driver).take();
+        return Err(error);
+    }
     Ok(shared)
 }
 
 impl<C: Client> Driver<C> {
-    fn run(&mut self) {
-        let mut events = Events::with_capacity(EVENTS);
-        let mut busy = 0;
-        loop {
-            let timeout = match self.turn() {
-                Next::End => return,
-                Next::Again if busy < BUSY_TURNS => {
-                    busy += 1;
-                    continue;
-                }
-                Next::Again => Some(std::time::Duration::ZERO),
-                Next::Sleep(until) => self.shared.clock.until(until),
-            };
-            busy = 0;
-            match self.poll.poll(&mut events, timeout) {
-                Ok(()) => events.iter().for_each(|event| self.note(event)),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return,
-            }
-            self.resolver.take(&mut self.found);
+    /// Waits for events until then; without an end for [`Instant::NEVER`].
+    fn sleep(&mut self, until: Instant) -> io::Result<()> {
+        self.poll_for(self.shared.clock.until(until))
+    }
+
+    /// Takes the events that there are, every now and then, while there is work.
+    fn glance(&mut self) -> io::Result<()> {
+        self.busy += 1;
+        if self.busy < BUSY_TURNS { Ok(()) } else { self.poll_for(Some(std::time::Duration::ZERO)) }
+    }
+
+    fn poll_for(&mut self, timeout: Option<std::time::Duration>) -> io::Result<()> {
+        self.busy = 0;
+        let mut events = std::mem::replace(&mut self.events, Events::with_capacity(0));
+        let polled = self.poll.poll(&mut events, timeout);
+        if polled.is_ok() {
+            events.iter().for_each(|event| self.note(event));
+        }
+        self.events = events;
+        self.resolver.take(&mut self.found);
+        match polled {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
+            _ => Ok(()),
         }
     }
 

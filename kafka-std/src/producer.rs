@@ -306,7 +306,7 @@ impl Producer {
         let (attempt, wake) = self.attempt_locked(&mut state, time, record, take);
         drop(state);
         if wake {
-            shared.wake();
+            shared.wake_for_record();
         }
         attempt
     }

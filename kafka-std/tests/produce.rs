@@ -109,3 +109,42 @@ fn many_threads_send_through_one_producer() {
     keys.dedup();
     assert_eq!((before, keys.len()), (16_000, 16_000));
 }
+
+#[test]
+fn threads_that_wait_for_each_record_do_not_hold_each_other_up() {
+    let server = server(&[("readings", 2)]);
+    let (sender, tokens) = mpsc::channel();
+    let producer = Producer::builder()
+        .bootstrap_servers(&server.bootstrap())
+        .linger(Duration::ZERO)
+        .on_delivery(move |token, result| sender.send((token, result.is_ok())).unwrap())
+        .build()
+        .unwrap();
+    let one_by_one = |count: u32| {
+        for _ in 0..count {
+            producer.send(Record::to("readings").value("v")).unwrap().wait().unwrap();
+        }
+    };
+    one_by_one(200);
+    // Nobody waits for this one, although its thread always did so far.
+    producer.send_with(Record::to("readings").value("v"), 1).unwrap();
+    assert_eq!(tokens.recv_timeout(SECONDS), Ok((1, true)));
+    one_by_one(200);
+    block_on(async { producer.send(Record::to("readings").value("v")).unwrap().await.unwrap() });
+    one_by_one(200);
+    drop(producer.send(Record::to("readings").value("v")).unwrap());
+    assert!(producer.flush(SECONDS));
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let (producer, one_by_one) = (&producer, &one_by_one);
+            scope.spawn(move || match thread {
+                0 => (0..100).for_each(|_| assert!(producer.flush(SECONDS))),
+                _ => one_by_one(300),
+            });
+        }
+    });
+    one_by_one(200);
+    let begin = std::time::Instant::now();
+    assert!(producer.close(SECONDS));
+    assert!(begin.elapsed() < Duration::from_secs(5));
+}

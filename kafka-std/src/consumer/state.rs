@@ -117,6 +117,15 @@ impl Client for State {
         until
     }
 
+    fn rests(_work: &mut Work) -> Option<u64> {
+        None
+    }
+
+    fn leave(&mut self) -> bool {
+        self.parked = true;
+        false
+    }
+
     fn unpark(&mut self, clock: &Clock) -> Instant {
         self.parked = false;
         clock.now()

@@ -1,6 +1,6 @@
 //! The producer's settings, typed and by name over the same table.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use kafka_client_core::config::{Acks, ProducerConfig};
@@ -15,7 +15,7 @@ use super::{Handle, Producer, host_port};
 use crate::clock::{Clock, seed};
 use crate::config::{COMMON, Common, PRODUCER, apply, bootstrap, names, properties, unknown};
 use crate::error::{ConfigError, Error};
-use crate::io::start;
+use crate::io::{Drive, start};
 
 /// What only producers have.
 pub(crate) struct ProducerSettings {
@@ -178,6 +178,8 @@ impl ProducerBuilder {
         let room = Arc::new(Room::default());
         let work = Work::new(self.handler, room.clone());
         let shared = start(State::new(core, config.linger), work, Clock::new(), sockets, "kafka-producer")?;
+        let drive: Weak<dyn Drive> = Arc::downgrade(&(shared.clone() as Arc<dyn Drive>));
+        shared.lock().drive = Some(drive);
         let handle = Handle { shared, room, max_block, bootstrap: names, number: seed() };
         Ok(Producer { handle: Arc::new(handle) })
     }

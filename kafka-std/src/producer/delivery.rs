@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Condvar, Mutex, OnceLock};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -11,58 +11,73 @@ use kafka_client_core::producer::Outcome;
 pub use kafka_client_core::producer::SendError as Cause;
 use kafka_proto::ErrorCode;
 
+use crate::io::{Drive, thread_number};
 use crate::sync::{deadline_in, lock, wait_until};
 
 /// The state of a batch: unknown, and then its outcome for ever.
-#[derive(Debug)]
 pub(crate) struct BatchState {
     topic: Arc<str>,
     partition: u32,
     outcome: OnceLock<Outcome>,
     waiting: Mutex<Waiting>,
     condition: Condvar,
+    drive: Option<Weak<dyn Drive>>,
+}
+
+impl fmt::Debug for BatchState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BatchState").field("outcome", &self.outcome.get()).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Default)]
 struct Waiting {
-    /// A thread sleeps on the condition.
-    blocked: bool,
+    /// The number of the last thread that went to sleep on the condition.
+    blocked: Option<u64>,
     /// One entry per record that is awaited.
     wakers: Vec<(u32, Waker)>,
 }
 
 impl BatchState {
-    pub(crate) fn new(topic: Arc<str>, partition: u32) -> BatchState {
+    pub(crate) fn new(topic: Arc<str>, partition: u32, drive: Option<Weak<dyn Drive>>) -> BatchState {
         BatchState {
             topic,
             partition,
             outcome: OnceLock::new(),
             waiting: Mutex::default(),
             condition: Condvar::new(),
+            drive,
         }
     }
 
-    /// Enters the outcome and wakes who waits for it.
-    pub(crate) fn complete(&self, outcome: Outcome) {
-        if self.outcome.set(outcome).is_err() {
-            return;
-        }
+    /// Enters the outcome and wakes who waits for it; returns the number of a thread that slept.
+    pub(crate) fn complete(&self, outcome: Outcome) -> Option<u64> {
+        self.outcome.set(outcome).ok()?;
         let waiting = std::mem::take(&mut *lock(&self.waiting));
-        if waiting.blocked {
+        if waiting.blocked.is_some() {
             self.condition.notify_all();
         }
         waiting.wakers.into_iter().for_each(|(_, waker)| waker.wake());
+        waiting.blocked
+    }
+
+    fn drive(&self) -> Option<Arc<dyn Drive>> {
+        self.drive.as_ref()?.upgrade()
     }
 
     /// Sleeps until the outcome is there or the time is over.
     #[cold]
     fn wait(&self, deadline: Option<Instant>) -> Option<&Outcome> {
+        // If nobody does the I/O, this thread does: it need not be woken then.
+        if let Some(drive) = self.drive() {
+            drive.drive(&|| self.outcome.get().is_some(), deadline);
+        }
         let mut waiting = lock(&self.waiting);
         while self.outcome.get().is_none() {
             if deadline.is_some_and(|d| Instant::now() >= d) {
                 return None;
             }
-            waiting.blocked = true;
+            waiting.blocked = Some(thread_number());
             waiting = wait_until(&self.condition, waiting, deadline);
         }
         self.outcome.get()
@@ -78,6 +93,10 @@ impl BatchState {
         match waiting.wakers.iter_mut().find(|(i, _)| *i == index) {
             Some((_, known)) => known.clone_from(waker),
             None => waiting.wakers.push((index, waker.clone())),
+        }
+        drop(waiting);
+        if let Some(drive) = self.drive() {
+            drive.see_to_it();
         }
         true
     }

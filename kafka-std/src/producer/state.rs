@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar};
+use std::sync::{Arc, Condvar, Weak};
 use std::task::Waker;
 
 use kafka_client_core::metadata::TopicId;
@@ -12,7 +12,7 @@ use kafka_client_core::time::{Duration, Instant};
 use super::delivery::{BatchState, DeliveryResult, result};
 use super::record::Topic;
 use crate::clock::{Clock, Ticks};
-use crate::io::Client;
+use crate::io::{Client, Drive};
 use crate::sync::Signal;
 
 /// The one handler of results of records sent with a token.
@@ -55,6 +55,9 @@ pub(crate) struct Work {
     notify_room: bool,
     wakers: Vec<Waker>,
     signals: Vec<Arc<Signal>>,
+    /// The thread that slept for one of the batches that ended.
+    waited: Option<u64>,
+    rests: Option<u64>,
 }
 
 impl Work {
@@ -68,6 +71,8 @@ impl Work {
             notify_room: false,
             wakers: Vec::new(),
             signals: Vec::new(),
+            waited: None,
+            rests: None,
         }
     }
 }
@@ -103,6 +108,8 @@ pub(crate) struct State {
     pub(super) flushes: Vec<Arc<Signal>>,
     pub(super) closes: Vec<Arc<Signal>>,
     pub(super) dead: bool,
+    /// For who waits for a batch.
+    pub(super) drive: Option<Weak<dyn Drive>>,
 }
 
 /// With somebody waiting for room, this many batches must end before he is woken while the thread has work: who is
@@ -135,6 +142,7 @@ impl State {
             flushes: Vec::new(),
             closes: Vec::new(),
             dead: false,
+            drive: None,
         }
     }
 
@@ -163,7 +171,8 @@ impl State {
             self.listeners.push(Listeners::default());
         }
         let name = self.topics.get(topic.index()).map(|t| t.name.clone());
-        let state = Arc::new(BatchState::new(name.unwrap_or_default(), appended.partition));
+        let drive = self.drive.clone();
+        let state = Arc::new(BatchState::new(name.unwrap_or_default(), appended.partition, drive));
         if let Some(listeners) = self.listeners.get_mut(slot) {
             *listeners = self.spare.pop().unwrap_or_default();
             listeners.state = Some(state);
@@ -287,7 +296,7 @@ impl Client for State {
         }
         for (delivery, listeners) in &mut work.ended {
             let mut listeners = std::mem::take(listeners);
-            tell(delivery.outcome, &mut listeners, work.handler.as_ref());
+            work.waited = tell(delivery.outcome, &mut listeners, work.handler.as_ref()).or(work.waited);
             work.told.push(listeners);
         }
         if std::mem::take(&mut work.notify_room) {
@@ -301,10 +310,22 @@ impl Client for State {
         if self.happened || self.released > 0 {
             self.notify_room(work);
         }
+        // Somebody slept for the answer, and nothing else is under way: he will send the next record, and wait again.
+        work.rests = work.waited.take().filter(|_| !self.core.unresolved());
         let until = until.min(self.room_deadline);
         self.parked = Some(until);
         self.filled = 0;
         until
+    }
+
+    fn rests(work: &mut Work) -> Option<u64> {
+        work.rests.take()
+    }
+
+    fn leave(&mut self) -> bool {
+        // Whatever comes next finds a thread that sleeps.
+        self.parked = Some(Instant::NEVER);
+        !self.core.unresolved()
     }
 
     fn unpark(&mut self, clock: &Clock) -> Instant {
@@ -331,10 +352,11 @@ impl Client for State {
     }
 }
 
-/// Tells the listeners of a batch its outcome. A callback that panics has had its turn; the thread goes on.
-fn tell(outcome: Outcome, listeners: &mut Listeners, handler: Option<&Handler>) {
-    let Some(state) = listeners.state.take() else { return };
-    state.complete(outcome);
+/// Tells the listeners of a batch its outcome; returns the number of a thread that slept for it. A callback that panics
+/// has had its turn; the thread goes on.
+fn tell(outcome: Outcome, listeners: &mut Listeners, handler: Option<&Handler>) -> Option<u64> {
+    let state = listeners.state.take()?;
+    let waited = state.complete(outcome);
     if let Some(handler) = handler.filter(|_| !listeners.tokens.is_empty()) {
         let mut all = result(outcome, state.clone(), 0, 0);
         for Tokened { token, timestamp, index } in &listeners.tokens {
@@ -350,6 +372,7 @@ fn tell(outcome: Outcome, listeners: &mut Listeners, handler: Option<&Handler>) 
         let one = result(outcome, state.clone(), index, timestamp);
         isolated(|| callback(one));
     }
+    waited
 }
 
 fn isolated(call: impl FnOnce()) {
