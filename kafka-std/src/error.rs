@@ -32,6 +32,8 @@ pub enum Error {
         /// What it said beside.
         message: Option<String>,
     },
+    /// A call about a transaction failed.
+    Transaction(TransactionError),
     /// The operating system refused something the client needs.
     Io(io::Error),
 }
@@ -46,6 +48,7 @@ impl fmt::Display for Error {
             Error::Unavailable(error) => error.fmt(f),
             Error::Broker { what, code, message: Some(message) } => write!(f, "{what}: {code}: {message}"),
             Error::Broker { what, code, message: None } => write!(f, "{what}: {code}"),
+            Error::Transaction(error) => error.fmt(f),
             Error::Io(error) => error.fmt(f),
         }
     }
@@ -60,6 +63,7 @@ impl std::error::Error for Error {
             Error::Consume(error) => Some(error),
             Error::Unavailable(error) => Some(error),
             Error::Broker { .. } => None,
+            Error::Transaction(error) => Some(error),
             Error::Io(error) => Some(error),
         }
     }
@@ -81,8 +85,47 @@ from! {
     DeliveryError => Delivery,
     ConsumeError => Consume,
     Unavailable => Unavailable,
+    TransactionError => Transaction,
     io::Error => Io,
 }
+
+/// Why a call about a transaction failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TransactionError {
+    /// The call does not fit where the producer is, e.g. a second `begin_transaction`. Nothing was changed.
+    WrongState(String),
+    /// The transaction cannot be committed any more, for this reason. Abort it and begin another.
+    MustAbort(ErrorCode),
+    /// This producer can do nothing more: most often another one with the same `transactional.id` has taken its place
+    /// (PRODUCER_FENCED). Close it.
+    Failed(ErrorCode),
+    /// The coordinator did not answer within `max.block.ms`. The same call goes on waiting.
+    Unavailable(Unavailable),
+    /// The topic of an offset cannot be used.
+    Topic(SendError),
+    /// The producer was closed.
+    Closed,
+}
+
+impl fmt::Display for TransactionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TransactionError::WrongState(why) => f.write_str(why),
+            TransactionError::MustAbort(code) => {
+                write!(f, "the transaction cannot be committed: {code}; abort it and begin another")
+            }
+            TransactionError::Failed(code) => {
+                write!(f, "the producer can do nothing more: {code}; close it")
+            }
+            TransactionError::Unavailable(error) => error.fmt(f),
+            TransactionError::Topic(error) => error.fmt(f),
+            TransactionError::Closed => f.write_str("the producer is closed"),
+        }
+    }
+}
+
+impl std::error::Error for TransactionError {}
 
 /// A setting that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -226,6 +269,8 @@ pub enum SendError {
     },
     /// Its timestamp is negative, and not −1 for unknown.
     BadTimestamp(i64),
+    /// The producer is transactional, and no transaction is open; or the open one has to be aborted.
+    Transaction(String),
     /// The topic handle is of another producer.
     ForeignTopic(String),
     /// The cluster refuses this producer altogether, e.g. CLUSTER_AUTHORIZATION_FAILED for its producer id.
@@ -265,6 +310,7 @@ impl fmt::Display for SendError {
             SendError::BadTimestamp(ms) => {
                 write!(f, "timestamp {ms}: must be milliseconds since 1970, or -1 for unknown")
             }
+            SendError::Transaction(why) => f.write_str(why),
             SendError::ForeignTopic(name) => write!(f, "the handle of topic {name} is of another producer"),
             SendError::Refused(code) => write!(f, "the cluster refuses this producer: {code}"),
             SendError::Closed => f.write_str("the producer is closed"),

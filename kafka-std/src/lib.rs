@@ -56,10 +56,12 @@ mod sync;
 
 pub use admin::Admin;
 pub use consumer::Consumer;
+pub use error::TransactionError;
 pub use error::{ConfigError, ConsumeError, Error, SendError, Trouble, Unavailable};
-pub use kafka_client_core::config::Acks;
+pub use kafka_client_core::config::{Acks, Isolation};
 pub use kafka_proto::ErrorCode;
 pub use kafka_proto::record::{Codec, Header};
+pub use producer::ConsumerGroup;
 pub use producer::{
     Delivery, DeliveryError, DeliveryResult, Producer, ProducerBuilder, Record, RecordMetadata, Topic,
 };

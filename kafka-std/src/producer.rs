@@ -4,6 +4,7 @@ mod builder;
 mod delivery;
 mod record;
 mod state;
+mod transaction;
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ pub use builder::ProducerBuilder;
 pub(crate) use builder::ProducerSettings;
 pub use delivery::{Cause, Delivery, DeliveryError, DeliveryResult, RecordMetadata};
 pub use record::{Destination, Header, Record, Topic};
+pub use transaction::{ConsumerGroup, Member};
 
 use crate::clock::tick;
 use crate::error::{Error, SendError, Unavailable};
@@ -504,6 +506,7 @@ fn refused<T>(
             SendError::NoSuchPartition { topic: name(), partition: record.partition.unwrap_or(0), partitions }
         }
         AppendError::TooLarge { size, max } => SendError::TooLarge { size, max },
+        error @ AppendError::Transaction(_) => SendError::Transaction(error.to_string()),
         _ => state.core.refused().map_or(SendError::Closed, SendError::Refused),
     };
     (Attempt::Never(never), false)

@@ -1,6 +1,7 @@
 //! The stages of `cargo xtask test`, in the order in which they run: what is quick to fail comes first.
 
 mod build;
+mod package;
 mod real;
 mod source;
 
@@ -49,7 +50,7 @@ pub const STAGES: &[Stage] = &[
         needs: &[Tool::Targets, Tool::Binutils],
         run: build::proof,
     },
-    Stage { name: "package", what: "cargo package of what is published", needs: &[], run: build::package },
+    Stage { name: "package", what: "cargo package of what is published", needs: &[], run: package::package },
     Stage {
         name: "conformance",
         what: "the codec judged by Apache's own classes",

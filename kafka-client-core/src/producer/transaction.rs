@@ -130,6 +130,8 @@ pub(crate) struct Transaction<'m> {
     pub(crate) asked: bool,
     pub(crate) retry_at: Instant,
     pub(crate) attempts: u32,
+    /// The last error that made a request be asked again.
+    pub(crate) trouble: ErrorCode,
     /// Some partition is `Wanted`.
     pub(crate) joining: bool,
     /// The coordinator knows of the transaction, or may: it has to be told its end.
@@ -180,6 +182,12 @@ impl<'m> Producer<'m> {
     /// Where the producer is in its transactions. An adapter waits for this to change.
     pub fn transaction(&self) -> TransactionState {
         self.txn.state
+    }
+
+    /// What a coordinator answered last, if it could not do yet what it was asked: NONE, or e.g.
+    /// COORDINATOR_LOAD_IN_PROGRESS.
+    pub fn transaction_trouble(&self) -> ErrorCode {
+        self.txn.trouble
     }
 
     /// Fences older producers with the same `transactional.id`, and ends what they left open. Done when

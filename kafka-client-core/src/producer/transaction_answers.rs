@@ -68,6 +68,7 @@ impl<'m> Producer<'m> {
         };
         self.net.mute(now, conn, throttle);
         self.txn.asked = false;
+        self.txn.trouble = code;
         match code {
             ErrorCode::NONE => {
                 self.txn.attempts = 0;

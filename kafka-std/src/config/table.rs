@@ -129,8 +129,8 @@ pub(crate) const PRODUCER: &[Row<ProducerSettings>] = &[
         &[],
         Refuse("300000", "metadata of a topic is kept as long as the producer lives"),
     ),
-    ("transactional.id", &[], Refuse("", "transactions are to come")),
-    ("transaction.timeout.ms", &[], Refuse("60000", "transactions are to come")),
+    ("transactional.id", &[], Set(|p, v| whole_text(v).map(|id| p.transactional_id = id))),
+    ("transaction.timeout.ms", &[], Set(|p, v| millis(v, 1).map(|d| p.transaction_timeout = d))),
     (
         "key.serializer",
         &[],

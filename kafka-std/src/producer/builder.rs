@@ -24,6 +24,9 @@ pub(crate) struct ProducerSettings {
     /// `None` lets it follow from `acks` and the like, as in Java.
     pub(crate) idempotence: Option<bool>,
     pub(crate) max_in_flight: Option<u8>,
+    /// Empty for a producer without transactions.
+    pub(crate) transactional_id: String,
+    pub(crate) transaction_timeout: kafka_client_core::time::Duration,
 }
 
 /// Configures a [`Producer`]. Defaults are the Java client's.
@@ -46,6 +49,8 @@ impl ProducerBuilder {
                 max_block: Duration::from_secs(60),
                 idempotence: None,
                 max_in_flight: None,
+                transactional_id: String::new(),
+                transaction_timeout: kafka_client_core::time::Duration::from_millis(60_000),
             },
             handler: None,
             wrong: None,
@@ -138,6 +143,18 @@ impl ProducerBuilder {
         self
     }
 
+    /// `transactional.id`: makes the producer transactional. It names the producer across restarts.
+    pub fn transactional_id(mut self, id: &str) -> Self {
+        id.clone_into(&mut self.settings.transactional_id);
+        self
+    }
+
+    /// `transaction.timeout.ms`: the coordinator aborts a transaction that was left open for so long.
+    pub fn transaction_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.transaction_timeout = micros(timeout);
+        self
+    }
+
     /// `request.timeout.ms`: how long to wait for a broker's answer.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.common.client.request_timeout = micros(timeout);
@@ -165,7 +182,8 @@ impl ProducerBuilder {
             return Err(wrong.into());
         }
         let Common { bootstrap, mut client, client_id, sockets } = self.common;
-        let ProducerSettings { core: mut config, max_block, idempotence, max_in_flight } = self.settings;
+        let settings = self.settings;
+        let ProducerSettings { core: mut config, max_block, idempotence, max_in_flight, .. } = settings;
         client.client_id = crate::intern(&client_id);
         client.max_in_flight = max_in_flight.unwrap_or(client.max_in_flight);
         // Not asked for, it is on wherever the other settings allow it.
@@ -175,6 +193,10 @@ impl ProducerBuilder {
         let hosts = bootstrap.into_iter().map(|(host, port)| (Text::Owned(host.into()), port));
         let memory = ProducerMemory::owned(config.batch_size, config.codec != Codec::None);
         let core = core::Producer::new(client, config, hosts, memory).map_err(ConfigError::from)?;
+        let core = match settings.transactional_id {
+            id if id.is_empty() => core,
+            id => core.transactional(id.into(), settings.transaction_timeout).map_err(ConfigError::from)?,
+        };
         let room = Arc::new(Room::default());
         let work = Work::new(self.handler, room.clone());
         let shared = start(State::new(core, config.linger), work, Clock::new(), sockets, "kafka-producer")?;

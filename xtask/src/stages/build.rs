@@ -6,9 +6,6 @@ use crate::test::Options;
 use crate::tools::TARGETS;
 use crate::{fuzz, miri, proof};
 
-/// The crates that are published, each after what it stands on.
-const PUBLISHED: [&str; 4] = ["kafka-proto", "kafka-client-core", "kafka-std", "kafka-embassy"];
-
 /// Tests that start a JVM have stages of their own.
 const WITH_JAVA: [&str; 2] = ["kafka-cluster", "kafka-conformance"];
 
@@ -37,12 +34,6 @@ pub fn embedded(_: &Options) -> Result {
 
 pub fn proof(_: &Options) -> Result {
     proof::proof(&[])
-}
-
-pub fn package(_: &Options) -> Result {
-    let names = PUBLISHED.iter().flat_map(|name| ["-p", name]);
-    // What is tested is the tree as it is; that it is also committed is not this stage's business.
-    cargo("package --quiet --allow-dirty").args(names).run()
 }
 
 pub fn fuzz(options: &Options) -> Result {

@@ -1,0 +1,118 @@
+//! Transactions through the adapter, against the in-process broker.
+
+use std::time::Duration;
+
+use kafka_broker::{Config, Server};
+use kafka_std::consumer::Start;
+use kafka_std::{Consumer, ConsumerGroup, Isolation, Producer, Record, SendError, TransactionError};
+
+const SOON: Duration = Duration::from_secs(10);
+
+fn server() -> Server {
+    let topics = vec![("t".into(), 3), ("in".into(), 1)];
+    Server::start(Config { nodes: 3, topics, ..Config::default() }).expect("a broker")
+}
+
+fn producer(server: &Server, id: &str) -> Producer {
+    let builder = Producer::builder().bootstrap_servers(&server.bootstrap()).transactional_id(id);
+    builder.build().expect("a producer")
+}
+
+/// Everything a consumer sees up to the end, sorted.
+fn read(server: &Server, isolation: Isolation) -> Vec<String> {
+    let builder = Consumer::builder().bootstrap_servers(&server.bootstrap()).isolation(isolation);
+    let consumer = builder.build().expect("a consumer");
+    let count = consumer.assign_all("t", Start::Earliest).expect("a topic");
+    let mut seen = Vec::new();
+    let end = std::time::Instant::now() + SOON;
+    while !(0..count).all(|p| consumer.is_at_end("t", p)) || seen.is_empty() {
+        assert!(std::time::Instant::now() < end, "not at the end: {seen:?}");
+        let records = consumer.poll(Duration::from_millis(100)).expect("records");
+        let each = |_: &str, _: i32, r: &kafka_std::consumer::Record<'_>| {
+            seen.push(String::from_utf8_lossy(r.value.expect("a value")).into_owned());
+        };
+        records.for_each(each).expect("readable");
+    }
+    seen.sort();
+    seen
+}
+
+#[test]
+fn committed_is_seen_aborted_is_not_and_misuse_is_an_error() {
+    let server = server();
+    let producer = producer(&server, "a");
+    assert!(matches!(producer.begin_transaction(), Err(TransactionError::WrongState(_))));
+    producer.init_transactions().expect("a coordinator");
+    assert!(matches!(producer.send(Record::to("t").value("outside")), Err(SendError::Transaction(_))));
+    for round in 0..4 {
+        producer.begin_transaction().expect("ready");
+        assert!(matches!(producer.begin_transaction(), Err(TransactionError::WrongState(_))));
+        for partition in 0..3 {
+            let value = format!("{round}/{partition}");
+            let sent =
+                producer.send(Record::to("t").partition(partition).value(value.as_bytes())).expect("taken");
+            if round == 1 {
+                sent.wait().expect("acknowledged");
+            }
+        }
+        match round {
+            1 | 3 => producer.abort_transaction().expect("aborted"),
+            _ => producer.commit_transaction().expect("committed"),
+        }
+    }
+    let expected = ["0/0", "0/1", "0/2", "2/0", "2/1", "2/2"];
+    assert_eq!(read(&server, Isolation::ReadCommitted), expected);
+    assert!(read(&server, Isolation::ReadUncommitted).len() >= 9, "the acknowledged ones of round 1 too");
+}
+
+#[test]
+fn a_newer_producer_fences_an_older_one_and_offsets_go_with_the_commit() {
+    let server = server();
+    let first = producer(&server, "a");
+    first.init_transactions().expect("a coordinator");
+    first.begin_transaction().expect("ready");
+    first.send(Record::to("t").value("lost")).expect("taken").wait().expect("acknowledged");
+    let second = producer(&server, "a");
+    second.init_transactions().expect("a coordinator");
+    assert!(matches!(first.commit_transaction(), Err(TransactionError::Failed(_))));
+    second.begin_transaction().expect("ready");
+    drop(second.send(Record::to("t").value("kept")).expect("taken"));
+    second.send_offsets(&ConsumerGroup::new("g"), &[("in", 0, 42)]).expect("open");
+    second.commit_transaction().expect("committed");
+    assert_eq!(read(&server, Isolation::ReadCommitted), ["kept"]);
+    assert_eq!(server.with(|cluster| cluster.committed_offset("g", "in", 0)), Some(42));
+}
+
+#[test]
+fn a_task_can_wait_and_a_coordinator_that_is_not_there_is_an_error_in_time() {
+    let server = server();
+    let producer = producer(&server, "a");
+    block_on(producer.init_transactions_async()).expect("a coordinator");
+    producer.begin_transaction().expect("ready");
+    drop(producer.send(Record::to("t").value("x")).expect("taken"));
+    block_on(producer.commit_transaction_async()).expect("committed");
+    let nobody = Producer::builder().bootstrap_servers("127.0.0.1:1").transactional_id("b");
+    let nobody = nobody.max_block(Duration::from_millis(300)).build().expect("a producer");
+    let error = nobody.init_transactions().expect_err("nobody there").to_string();
+    assert!(error.contains("127.0.0.1:1") && error.contains("connection refused"), "{error}");
+}
+
+/// The smallest executor.
+fn block_on<F: Future>(future: F) -> F::Output {
+    struct Unpark(std::thread::Thread);
+    impl std::task::Wake for Unpark {
+        fn wake(self: std::sync::Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = std::sync::Arc::new(Unpark(std::thread::current())).into();
+    let mut future = std::pin::pin!(future);
+    loop {
+        if let std::task::Poll::Ready(done) =
+            future.as_mut().poll(&mut std::task::Context::from_waker(&waker))
+        {
+            return done;
+        }
+        std::thread::park_timeout(Duration::from_secs(1));
+    }
+}
