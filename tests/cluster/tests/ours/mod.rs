@@ -1,9 +1,13 @@
 //! Our side of the interoperability tests: the client of kafka-std with the judges' records.
 
-use std::time::Duration;
+// Each test program uses its half.
+#![allow(dead_code)]
+
+use std::time::{Duration, Instant};
 
 use kafka_cluster::judge::{Entry, Ledger, Told, plain_one};
-use kafka_std::{Delivery, Header, Producer, Record};
+use kafka_std::consumer::Start;
+use kafka_std::{ConsumeError, Consumer, Delivery, Header, Producer, Record};
 
 /// Longer than any pause a test makes.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -83,5 +87,39 @@ fn told(delivery: Delivery) -> Told {
         Ok(Err(error)) if error.may_be_written() => Told::Unknown,
         Ok(Err(_)) => Told::NotWritten,
         Err(_) => panic!("a record without an outcome after {PATIENCE:?}"),
+    }
+}
+
+/// A consumer with Java's names for its settings, at the beginning of `topic`.
+pub fn consumer(bootstrap: &str, topic: &str, settings: &[(&str, &str)]) -> Consumer {
+    let builder = Consumer::builder().bootstrap_servers(bootstrap);
+    let builder = settings.iter().fold(builder, |builder, (name, value)| builder.set(name, value).unwrap());
+    let consumer = builder.build().unwrap();
+    consumer.assign_all(topic, Start::Earliest).unwrap();
+    consumer
+}
+
+/// Reads until there are `count` records, as they come.
+pub fn read(consumer: &Consumer, count: usize) -> Result<Vec<Entry>, ConsumeError> {
+    let (mut entries, deadline) = (Vec::new(), Instant::now() + PATIENCE);
+    while entries.len() < count {
+        assert!(Instant::now() < deadline, "{} of {count} records after {PATIENCE:?}", entries.len());
+        consumer.poll(Duration::from_millis(200))?.for_each(|_, partition, record| {
+            entries.push(entry(partition, record));
+        })?;
+    }
+    Ok(entries)
+}
+
+fn entry(partition: i32, record: &kafka_std::consumer::Record<'_>) -> Entry {
+    let headers =
+        record.headers.clone().map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec)));
+    Entry {
+        partition,
+        offset: record.offset,
+        timestamp: record.timestamp,
+        key: record.key.map(<[u8]>::to_vec),
+        value: record.value.map(<[u8]>::to_vec),
+        headers: headers.collect(),
     }
 }
