@@ -261,7 +261,7 @@ impl<'m> Producer<'m> {
             (Some(number), _) => number,
             (None, Some(key)) => partition_for_key(key, partitions),
             (None, None) => {
-                let size = self.config.batch_size;
+                let size = u32::try_from(self.acc.fill.limit()).unwrap_or(u32::MAX);
                 let (topics, queues) = (&self.net.topics, &self.acc.partitions);
                 let load = |number: u32| {
                     let index = topics.partition(topic, number);

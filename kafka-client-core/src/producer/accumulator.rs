@@ -110,7 +110,8 @@ impl Fill {
         Fill { plain, most: most.max(plain), ratio: 256 }
     }
 
-    fn limit(&self) -> usize {
+    /// Bytes of records, uncompressed.
+    pub(crate) fn limit(&self) -> usize {
         (self.plain.saturating_mul(256) / self.ratio.max(1)).min(self.most)
     }
 
