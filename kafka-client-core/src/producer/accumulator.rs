@@ -117,6 +117,10 @@ impl Fill {
 
     /// A batch of `plain` bytes became `sealed` bytes.
     pub(crate) fn learn(&mut self, plain: usize, sealed: usize) {
+        // A batch of a few records hardly compresses, and says nothing about full ones.
+        if plain < self.plain / 2 {
+            return;
+        }
         let sample = sealed.saturating_mul(256).checked_div(plain).unwrap_or(256).clamp(64, 256);
         // Quick to see that data compresses worse, slow to believe that it compresses better.
         self.ratio = if sample > self.ratio { sample } else { (self.ratio * 7 + sample) / 8 };
