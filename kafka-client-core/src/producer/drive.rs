@@ -171,7 +171,11 @@ impl<'m> Machine<'m> for Producer<'m> {
         if lingering != NIL {
             next = next.min(self.acc.pool.batches[lingering].created + self.config.linger);
         }
-        let oldest = self.acc.pool.oldest();
+        let mut oldest = self.acc.pool.oldest();
+        // One that is being sealed cannot be resolved before it comes back.
+        while self.acc.pool.batches[oldest].place == Place::Sealing {
+            oldest = self.acc.pool.batches[oldest].newer;
+        }
         if oldest != NIL {
             next = next.min(self.acc.pool.batches[oldest].created + self.config.delivery_timeout);
         }
