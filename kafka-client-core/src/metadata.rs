@@ -46,6 +46,8 @@ pub(crate) struct Topic<'m> {
     pub(crate) partitions: u32,
     /// The last answer about this topic; a topic known before stays usable when it is briefly reported missing.
     pub(crate) error: ErrorCode,
+    /// Its id changed: it was deleted and created again (KIP-516). The producer starts its sequences anew.
+    pub(crate) recreated: bool,
     /// Partitions for which the lent tables have no room.
     pub(crate) without_room: u32,
 }
@@ -151,8 +153,12 @@ impl<'m> Topics<'m> {
         answer: &MetadataResponseTopic<'_>,
         broker: &impl Fn(i32) -> u32,
     ) {
-        if answer.topic_id != Uuid::default() {
+        let known = self.topics[topic].id;
+        if answer.topic_id != Uuid::ZERO && answer.topic_id != known {
             self.topics[topic].id = answer.topic_id;
+            if known != Uuid::ZERO {
+                self.recreate(topic);
+            }
         }
         let count = answer.partitions.iter().map(|p| p.partition_index.saturating_add(1)).max().unwrap_or(0);
         // Partition numbers are dense; a number beyond the count of entries would be a lie worth no memory.
@@ -172,6 +178,18 @@ impl<'m> Topics<'m> {
             }
             known.leader_id = partition.leader_id;
             known.leader = broker(partition.leader_id);
+        }
+    }
+
+    /// What was known of the topic's partitions concerns another topic of the same name.
+    fn recreate(&mut self, topic: u32) {
+        self.topics[topic].recreated = true;
+        self.topics[topic].partitions = 0;
+        for index in self.partitions.indices() {
+            if self.partitions[index].topic == topic {
+                let number = self.partitions[index].number;
+                self.partitions[index] = PartitionMeta { topic, number, ..PartitionMeta::default() };
+            }
         }
     }
 

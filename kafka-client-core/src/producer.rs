@@ -36,7 +36,7 @@ use crate::net::{Host, HostId, Net, Trouble};
 use crate::resources::ProducerMemory;
 use crate::storage::{NIL, Storage, Table, Text};
 use crate::time::{Duration, Instant};
-use accumulator::Accumulator;
+use accumulator::{Accumulator, Fill};
 pub(crate) use batch::Batch;
 use identity::Identity;
 pub(crate) use partition::Partition;
@@ -104,11 +104,12 @@ impl<'m> Producer<'m> {
             });
         }
         let slot_size = memory.slot_size.min(config.batch_size.max(config.max_request_size) as usize);
+        let fill = Fill::new(&config, slot_size);
         let pool = Pool::new(memory.batches, slot_size, config.buffer_memory);
         Ok(Producer {
             config,
             net,
-            acc: Accumulator::new(pool, memory.partitions),
+            acc: Accumulator::new(pool, memory.partitions, fill),
             sticky: Table::new(memory.sticky),
             identity: Identity::default(),
             txn: Transaction::new(None, 0),
@@ -260,8 +261,14 @@ impl<'m> Producer<'m> {
             (Some(number), _) => number,
             (None, Some(key)) => partition_for_key(key, partitions),
             (None, None) => {
-                let size = self.config.batch_size;
-                self.sticky[topic.0].current(partitions, size, &mut self.net.random)
+                let size = u32::try_from(self.acc.fill.limit()).unwrap_or(u32::MAX);
+                let (topics, queues) = (&self.net.topics, &self.acc.partitions);
+                let load = |number: u32| {
+                    let index = topics.partition(topic, number);
+                    // One without a leader only if there is no other.
+                    if topics.partitions[index].leader == NIL { u32::MAX } else { queues[index].queued }
+                };
+                self.sticky[topic.0].current(partitions, size, &mut self.net.random, load)
             }
         };
         let index = self.net.topics.partition(topic, number);

@@ -32,7 +32,8 @@ impl ProducerMemory<'_> {
     /// Memory on the heap: tables grow as needed, batches up to `buffer.memory`. `batch_size` is the slots' size,
     /// `compressed` whether a buffer for compression is needed.
     pub fn owned(batch_size: u32, compressed: bool) -> Self {
-        let slot_size = batch_size as usize;
+        // Records may take up to four times `batch.size` where compression makes less of them.
+        let slot_size = batch_size as usize * if compressed { 4 } else { 1 };
         ProducerMemory {
             net: NetMemory::owned(),
             batches: Storage::owned(),

@@ -210,3 +210,31 @@ fn connections_cut_again_and_again_lose_and_double_nothing() {
     let logged: usize = (0..3).map(|p| wire.cluster.log("t", p).expect("a log").len()).sum();
     assert_eq!(logged, sent as usize);
 }
+
+#[test]
+fn a_topic_that_is_created_again_is_written_to_from_its_start() {
+    let mut wire = Wire::new(cluster(3));
+    let mut producer = owned(ProducerConfig::DEFAULT);
+    all_acked(&produce(&mut wire, &mut producer, 10), 10);
+    assert!(wire.cluster.recreate_topic("t"));
+    all_acked(&produce(&mut wire, &mut producer, 20), 20);
+    let logs: Vec<_> = (0..3).flat_map(|p| wire.cluster.log("t", p).expect("a log")).collect();
+    assert_eq!(logs.len(), 20, "only those sent to the new one");
+}
+
+#[test]
+fn batches_that_compress_well_take_more_records() {
+    let mut wire = Wire::new(cluster(1));
+    let config = ProducerConfig { batch_size: 1024, codec: Codec::Lz4, ..ProducerConfig::DEFAULT };
+    let mut producer = owned(config);
+    all_acked(&produce(&mut wire, &mut producer, 2_000), 2_000);
+    let before = *producer.metrics();
+    // What the first batches taught is used for these.
+    all_acked(&produce(&mut wire, &mut producer, 5_000), 5_000);
+    let after = *producer.metrics();
+    assert_eq!(after.records_acked, 7_000);
+    let batches = after.batches - before.batches;
+    let mean = (after.batch_bytes - before.batch_bytes) / batches;
+    assert!(mean > 1_500, "{mean} bytes a batch before compression");
+    assert!((after.sent_bytes - before.sent_bytes) / batches < 1_300, "{after:?}");
+}

@@ -60,10 +60,13 @@ impl<'m> Consumer<'m> {
         head
     }
 
-    /// They nearly always come in order already: the answer to the last request put them there.
+    /// In order of topic and partition, beginning with the one that has waited longest: a broker fills its answer from
+    /// the front, and those at the end may get nothing. They nearly always come in order already.
     fn chain_in_order(&mut self, head: &mut u32, tail: &mut u32, index: u32) {
         self.cursors[index].chain = NIL;
-        let key = |at: u32| (self.net.topics.partitions[at].topic, self.net.topics.partitions[at].number);
+        let place = |at: u32| (self.net.topics.partitions[at].topic, self.net.topics.partitions[at].number);
+        let first = place(if *head == NIL { index } else { *head });
+        let key = |at: u32| (place(at) < first, place(at));
         if *tail == NIL || key(*tail) <= key(index) {
             match *tail {
                 NIL => *head = index,

@@ -1,8 +1,8 @@
 //! Keeping the cluster's metadata fresh: when it is asked for, from whom, and what becomes of the answer.
 
-use kafka_proto::Message;
 use kafka_proto::messages::metadata::{MetadataRequest, MetadataRequestTopic, MetadataResponse};
 use kafka_proto::wire::{Array, Source, Wire, Writer};
+use kafka_proto::{ErrorCode, Message};
 
 use super::Net;
 use super::api::Api;
@@ -167,6 +167,10 @@ impl<'m> Net<'m> {
             self.refresh_failed(now);
             Trouble::Malformed(error)
         })?;
+        if response.error_code == ErrorCode::REBOOTSTRAP_REQUIRED {
+            self.rebootstrap(now);
+            return Err(Trouble::Lost);
+        }
         self.learn_brokers(conn, &response);
         let brokers = &self.brokers;
         self.topics.apply(version, &response, |id| position_of(brokers, id));
@@ -180,6 +184,20 @@ impl<'m> Net<'m> {
         // At most one refresh per backoff, however many partitions ask for it.
         self.refresh_backoff(now);
         Ok(())
+    }
+
+    /// The cluster says that its brokers are no longer those it told of: begin with the bootstrap addresses (KIP-1102).
+    fn rebootstrap(&mut self, now: Instant) {
+        let wait = self.config.reconnect_backoff_max;
+        for index in self.brokers.indices() {
+            let broker = &mut self.brokers[index];
+            if broker.id != BOOTSTRAP {
+                broker.retry_at = now + wait;
+            }
+        }
+        self.refresh.next_broker = 0;
+        self.refresh.wanted = true;
+        self.refresh_backoff(now);
     }
 
     /// Takes over the brokers of a response: all of them where there is room, else those that lead a partition here.

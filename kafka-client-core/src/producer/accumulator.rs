@@ -4,12 +4,13 @@
 //! sender, takes them from the queues. Appending touches one partition and one batch, and never the network.
 
 use kafka_proto::ErrorCode;
-use kafka_proto::record::{BATCH_HEADER_LEN, BatchBuilder, NewRecord};
+use kafka_proto::record::{BATCH_HEADER_LEN, BatchBuilder, Codec, NewRecord};
 
 use super::batch::{Batch, Place, Ticket};
 use super::partition::{Partition, Wait};
 use super::pool::Pool;
 use super::transaction::{TransactionError, TransactionState};
+use crate::config::ProducerConfig;
 use crate::list::{List, enlist};
 use crate::storage::{NIL, Storage, Table};
 use crate::time::Instant;
@@ -90,6 +91,42 @@ impl core::fmt::Display for AppendError {
 
 impl core::error::Error for AppendError {}
 
+/// How far an open batch is filled: to `batch.size`, or beyond it as far as compression is expected to bring it back.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fill {
+    /// `batch.size`, as far as a slot has room.
+    plain: usize,
+    /// The most that fits a slot and a request.
+    most: usize,
+    /// Compressed size over plain size of the last batches, in 256ths; at least 64.
+    ratio: usize,
+}
+
+impl Fill {
+    pub(crate) fn new(config: &ProducerConfig, slot_size: usize) -> Self {
+        let plain = slot_size.min(config.batch_size as usize);
+        let most =
+            if config.codec == Codec::None { plain } else { slot_size.min(config.max_request_size as usize) };
+        Fill { plain, most: most.max(plain), ratio: 256 }
+    }
+
+    /// Bytes of records, uncompressed.
+    pub(crate) fn limit(&self) -> usize {
+        (self.plain.saturating_mul(256) / self.ratio.max(1)).min(self.most)
+    }
+
+    /// A batch of `plain` bytes became `sealed` bytes.
+    pub(crate) fn learn(&mut self, plain: usize, sealed: usize) {
+        // A batch of a few records hardly compresses, and says nothing about full ones.
+        if plain < self.plain / 2 {
+            return;
+        }
+        let sample = sealed.saturating_mul(256).checked_div(plain).unwrap_or(256).clamp(64, 256);
+        // Quick to see that data compresses worse, slow to believe that it compresses better.
+        self.ratio = if sample > self.ratio { sample } else { (self.ratio * 7 + sample) / 8 };
+    }
+}
+
 pub(crate) struct Accumulator<'m> {
     pub(crate) pool: Pool<'m>,
     pub(crate) partitions: Table<'m, Partition>,
@@ -97,13 +134,15 @@ pub(crate) struct Accumulator<'m> {
     pub(crate) full: List,
     /// Partitions that wait for their backoff to pass.
     pub(crate) delayed: List,
+    pub(crate) fill: Fill,
     /// Resolved batches whose delivery was not taken yet, oldest first.
     resolved: List,
 }
 
 impl<'m> Accumulator<'m> {
-    pub(crate) fn new(pool: Pool<'m>, partitions: Storage<'m, Partition>) -> Self {
+    pub(crate) fn new(pool: Pool<'m>, partitions: Storage<'m, Partition>, fill: Fill) -> Self {
         Accumulator {
+            fill,
             pool,
             partitions: Table::new(partitions),
             full: List::default(),
@@ -150,7 +189,7 @@ impl<'m> Accumulator<'m> {
 
     fn append_to(&mut self, slot: u32, record: &NewRecord<'_>) -> Option<u32> {
         let batch = &mut self.pool.batches[slot];
-        let mem = batch.mem.as_mut()?;
+        let mem = batch.mem.as_mut()?.get_mut(..batch.limit as usize)?;
         batch.builder.append(mem, record).ok()
     }
 
@@ -170,7 +209,10 @@ impl<'m> Accumulator<'m> {
         if slot == NIL {
             return Err(AppendError::Full);
         }
-        self.pool.batches[slot].partition = partition;
+        let batch = &mut self.pool.batches[slot];
+        let room = batch.mem.as_ref().map_or(0, |mem| mem.len());
+        batch.limit = u32::try_from(self.fill.limit().max(size).min(room)).unwrap_or(u32::MAX);
+        batch.partition = partition;
         let queue = &mut self.partitions[partition];
         queue.push(&mut self.pool.batches, slot);
         queue.open = slot;

@@ -121,6 +121,8 @@ pub(crate) struct Batch<'m> {
     /// `None` while it is out with the adapter.
     pub(crate) mem: Option<Mem<'m>>,
     pub(crate) builder: BatchBuilder,
+    /// Bytes of `mem` that records may take.
+    pub(crate) limit: u32,
     /// Bytes to send, once sealed.
     pub(crate) len: u32,
     pub(crate) place: Place,
@@ -161,6 +163,7 @@ impl Default for Batch<'_> {
         Batch {
             mem: None,
             builder: BatchBuilder::new(),
+            limit: 0,
             len: 0,
             place: Place::Free,
             generation: 0,

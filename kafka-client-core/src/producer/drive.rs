@@ -13,6 +13,17 @@ use crate::storage::NIL;
 use crate::time::Instant;
 
 impl<'m> Producer<'m> {
+    /// The topic is another one of the same name: its brokers know nothing of the sequences so far.
+    fn start_anew(&mut self, now: Instant, topic: u32) {
+        for partition in self.acc.partitions.indices() {
+            if self.net.topics.partitions[partition].topic == topic && self.config.idempotence {
+                self.acc.partitions[partition].unresolved = true;
+                self.unstamp(partition);
+                self.settle(now, partition);
+            }
+        }
+    }
+
     /// Open batches whose linger time is over become due.
     pub(super) fn handle_linger(&mut self, now: Instant) {
         loop {
@@ -52,6 +63,11 @@ impl<'m> Producer<'m> {
 
     fn on_metadata(&mut self, now: Instant) {
         self.acc.cover(self.net.topics.partitions.len());
+        for topic in self.net.topics.topics.indices() {
+            if core::mem::take(&mut self.net.topics.topics[topic].recreated) {
+                self.start_anew(now, topic);
+            }
+        }
         self.touch_all(now);
     }
 }
@@ -155,7 +171,11 @@ impl<'m> Machine<'m> for Producer<'m> {
         if lingering != NIL {
             next = next.min(self.acc.pool.batches[lingering].created + self.config.linger);
         }
-        let oldest = self.acc.pool.oldest();
+        let mut oldest = self.acc.pool.oldest();
+        // One that is being sealed cannot be resolved before it comes back.
+        while self.acc.pool.batches[oldest].place == Place::Sealing {
+            oldest = self.acc.pool.batches[oldest].newer;
+        }
         if oldest != NIL {
             next = next.min(self.acc.pool.batches[oldest].created + self.config.delivery_timeout);
         }

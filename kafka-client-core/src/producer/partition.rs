@@ -27,6 +27,8 @@ pub(crate) struct Partition {
     pub(crate) tail: u32,
     /// The batch that takes records: the tail, or [`NIL`].
     pub(crate) open: u32,
+    /// Batches in the queue.
+    pub(crate) queued: u32,
     /// Batches with a stamp: sealing, sealed, sending, in flight, and resolved ones that a request still carries.
     pub(crate) stamped: u8,
     /// A stamped batch ended without an acknowledgement, so the broker waits for a sequence that will not come: when
@@ -54,6 +56,7 @@ impl Default for Partition {
             head: NIL,
             tail: NIL,
             open: NIL,
+            queued: 0,
             stamped: 0,
             unresolved: false,
             established: false,
@@ -108,6 +111,7 @@ impl Partition {
         }
         batches[slot].next = NIL;
         self.tail = slot;
+        self.queued += 1;
     }
 
     /// The next partition in the list of those that wait for their backoff.
@@ -127,6 +131,7 @@ impl Partition {
         if at == NIL {
             return;
         }
+        self.queued = self.queued.saturating_sub(1);
         match before {
             NIL => self.head = next,
             _ => batches[before].next = next,

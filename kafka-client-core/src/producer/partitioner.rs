@@ -42,12 +42,23 @@ pub(crate) struct Sticky {
 }
 
 impl Sticky {
-    /// The partition of the moment, among `partitions`.
-    pub(crate) fn current(&mut self, partitions: u32, batch_size: u32, random: &mut Random) -> u32 {
+    /// The partition of the moment, among `partitions`. `load` says how much waits in one: of two that are drawn the
+    /// less loaded is taken, so that a slow broker gets fewer records (KIP-794) at the same cost for any number of them.
+    pub(crate) fn current(
+        &mut self,
+        partitions: u32,
+        batch_size: u32,
+        random: &mut Random,
+        load: impl Fn(u32) -> u32,
+    ) -> u32 {
         if self.left == 0 || self.partition >= partitions {
-            let step = 1 + random.below(partitions.saturating_sub(1));
-            // Never the same one twice in a row, where there is another.
-            self.partition = (self.partition + step).checked_rem(partitions).unwrap_or(0);
+            let mut draw = || {
+                // Never the same one twice in a row, where there is another.
+                let step = 1 + random.below(partitions.saturating_sub(1));
+                (self.partition + step).checked_rem(partitions).unwrap_or(0)
+            };
+            let (one, other) = (draw(), draw());
+            self.partition = if load(other) < load(one) { other } else { one };
             self.left = batch_size;
         }
         self.partition
@@ -90,16 +101,28 @@ mod tests {
         let mut seen = [0u32; 3];
         let mut last = None;
         for _ in 0..300 {
-            let p = sticky.current(3, 100, &mut random);
+            let p = sticky.current(3, 100, &mut random, |_| 0);
             assert_ne!(last, Some(p), "moves on after a batch");
             for _ in 0..10 {
-                assert_eq!(sticky.current(3, 100, &mut random), p);
+                assert_eq!(sticky.current(3, 100, &mut random, |_| 0), p);
                 sticky.took(10);
             }
             last = Some(p);
             seen[p as usize] += 1;
         }
         assert!(seen.iter().all(|n| (70..130).contains(n)), "{seen:?}");
-        assert_eq!(Sticky::default().current(1, 100, &mut random), 0);
+        assert_eq!(Sticky::default().current(1, 100, &mut random, |_| 0), 0);
+    }
+
+    #[test]
+    fn a_loaded_partition_gets_fewer() {
+        let mut random = Random::new(1);
+        let mut sticky = Sticky::default();
+        let mut seen = [0u32; 4];
+        for _ in 0..1000 {
+            seen[sticky.current(4, 1, &mut random, |p| u32::from(p == 2)) as usize] += 1;
+            sticky.took(1);
+        }
+        assert!(seen[2] < 150 && [0, 1, 3].iter().all(|p| seen[*p] > 220), "{seen:?}");
     }
 }

@@ -40,6 +40,12 @@ pub(crate) fn verdict(code: ErrorCode) -> Verdict {
         ErrorCode::REQUEST_TIMED_OUT
         | ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND
         | ErrorCode::NETWORK_EXCEPTION => Verdict::RetryUnknown,
+        // Mostly refused at once; but also what a leader answers that appended it, waited for its replicas, and lost
+        // the partition meanwhile.
+        ErrorCode::NOT_LEADER_OR_FOLLOWER
+        | ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
+        | ErrorCode::UNKNOWN_TOPIC_ID
+        | ErrorCode::KAFKA_STORAGE_ERROR => Verdict::RetryUnknown,
         ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER => Verdict::OutOfOrder,
         ErrorCode::UNKNOWN_PRODUCER_ID
         | ErrorCode::INVALID_PRODUCER_EPOCH
@@ -175,10 +181,10 @@ mod tests {
             (ErrorCode::REQUEST_TIMED_OUT, Verdict::RetryUnknown),
             (ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND, Verdict::RetryUnknown),
             (ErrorCode::NOT_ENOUGH_REPLICAS, Verdict::Retry),
-            (ErrorCode::NOT_LEADER_OR_FOLLOWER, Verdict::Retry),
+            (ErrorCode::NOT_LEADER_OR_FOLLOWER, Verdict::RetryUnknown),
             (ErrorCode::LEADER_NOT_AVAILABLE, Verdict::Retry),
-            (ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, Verdict::Retry),
-            (ErrorCode::KAFKA_STORAGE_ERROR, Verdict::Retry),
+            (ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, Verdict::RetryUnknown),
+            (ErrorCode::KAFKA_STORAGE_ERROR, Verdict::RetryUnknown),
             (ErrorCode::CORRUPT_MESSAGE, Verdict::Retry),
             (ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER, Verdict::OutOfOrder),
             (ErrorCode::UNKNOWN_PRODUCER_ID, Verdict::Renew),

@@ -188,6 +188,7 @@ impl<'m> Producer<'m> {
         batch.mem = Some(seal.mem);
         batch.len = u32::try_from(seal.len).unwrap_or(0);
         if !batch.sealed {
+            self.acc.fill.learn(batch.builder.len(), seal.len);
             count(&mut self.metrics.batches, 1u32);
             count(&mut self.metrics.batch_bytes, batch.builder.len() as u64);
         }

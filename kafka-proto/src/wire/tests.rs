@@ -195,3 +195,20 @@ fn a_uuid_prints_as_kafka_prints_it() {
     assert_eq!(std::format!("{uuid}"), "OkfWQBVBT6WM_9cgl4s-AQ");
     assert_eq!(std::format!("{}", Uuid::ZERO), "AAAAAAAAAAAAAAAAAAAAAA");
 }
+
+#[test]
+fn what_was_received_can_be_sent_on() {
+    let list = [3, 4];
+    let sample = Sample { list: Some(Array::slice(&list)), ..Sample::default() };
+    let bytes = encoded(&sample, 1);
+    let received = Sample::decode(1, &bytes).unwrap();
+    assert_eq!(encoded(&received, 1), bytes);
+    // In another version only where there is code for it.
+    let mut out = [0; 64];
+    let result = received.encode(2, &mut out);
+    if cfg!(feature = "alloc") {
+        assert_eq!(result.map(|len| out[..len].to_vec()), Ok(encoded(&sample, 2)));
+    } else {
+        assert_eq!(result, Err(EncodeError::OtherVersion));
+    }
+}

@@ -79,6 +79,7 @@ pub fn run_seed(seed: u64, virtual_us: u64, readable: bool) -> Report {
     let mut run = Run::new(seed, swarm, memory, virtual_us, readable);
     run.with_faults();
     run.healed();
+    run.caught_up();
     run.closed();
     run.verdict(seed)
 }
@@ -291,6 +292,22 @@ impl<'m> Run<'m> {
                 let text = format!("S1: record {id} of client {client}, sent after healing: {outcome:?}");
                 self.world.violations.push(text);
             }
+        }
+    }
+
+    /// Consumers read on for as long as they make progress.
+    fn caught_up(&mut self) {
+        let polled = |world: &World<'_>| {
+            let apps = world.clients.iter().filter_map(|c| match &c.app {
+                App::Consumer(app) => Some(app.records),
+                App::Producer(_) => None,
+            });
+            apps.sum::<u64>()
+        };
+        let mut before = u64::MAX;
+        while polled(&self.world) != before {
+            before = polled(&self.world);
+            self.world.run_until(self.world.now + HEALED_WITHIN);
         }
     }
 

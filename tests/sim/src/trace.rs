@@ -27,6 +27,18 @@ impl Trace {
         }
     }
 
+    /// Whether somebody will read it.
+    pub fn is_readable(&self) -> bool {
+        self.lines.is_some()
+    }
+
+    /// Adds text for people; it does not count for the hash.
+    pub fn comment(&mut self, now: u64, text: &str) {
+        if let Some(lines) = &mut self.lines {
+            lines.push(format!("{:>4}.{:06}     {text}", now / 1_000_000, now % 1_000_000));
+        }
+    }
+
     /// Notes bytes that passed: they count for the hash.
     pub fn bytes(&mut self, bytes: &[u8]) {
         for chunk in bytes.chunks(8) {

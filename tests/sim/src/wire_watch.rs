@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use kafka_proto::frame::decode_request_header;
-use kafka_proto::messages::ProduceRequest;
+use kafka_proto::frame::{decode_request_header, decode_response_header};
+use kafka_proto::messages::{ProduceRequest, ProduceResponse};
 use kafka_proto::record::batches;
 use kafka_proto::wire::Records;
 use kafka_proto::{ApiKey, Message};
@@ -14,12 +14,20 @@ use crate::record::digest;
 /// Topic (name or id) and partition, as a request names it.
 type Target = (String, i32);
 
+/// A request without an answer.
+#[derive(Debug)]
+struct Owed {
+    key: ApiKey,
+    version: i16,
+    targets: Vec<Target>,
+}
+
 #[derive(Debug, Default)]
 struct Wire {
     out: Vec<u8>,
     back: Vec<u8>,
     /// Batches of the requests without an answer, oldest request first.
-    owed: VecDeque<Vec<Target>>,
+    owed: VecDeque<Owed>,
 }
 
 /// The watcher of all connections.
@@ -37,11 +45,18 @@ pub struct WireWatch {
     pub requests: BTreeMap<i16, u64>,
     /// Batches that were sent again.
     pub repeated: u64,
+    /// What passed, for people; kept when there is a list.
+    pub notes: Option<Vec<String>>,
     /// Whether to judge the number in flight: not for a client that was told to keep more.
     pub in_flight_allowed: Option<u32>,
 }
 
 impl WireWatch {
+    /// A watcher that keeps what it sees as text where it is `readable`.
+    pub fn new(readable: bool) -> Self {
+        WireWatch { notes: readable.then(Vec::new), ..WireWatch::default() }
+    }
+
     /// A client wrote these bytes.
     pub fn wrote(&mut self, link: u32, client: usize, bytes: &[u8], violations: &mut Vec<String>) {
         let wire = self.wires.entry(link).or_default();
@@ -64,7 +79,7 @@ impl WireWatch {
             match ProduceRequest::decode(header.api_version, body) {
                 Ok(request) => {
                     self.produce_requests += 1;
-                    targets = self.produce(&request, violations);
+                    targets = self.produce(link, client, &request, violations);
                     if request.acks == 0 {
                         return;
                     }
@@ -80,10 +95,17 @@ impl WireWatch {
                 violations.push(format!("P7: {count} batches of {target:?} in flight"));
             }
         }
-        self.wires.entry(link).or_default().owed.push_back(targets);
+        let owed = Owed { key: header.api_key, version: header.api_version, targets };
+        self.wires.entry(link).or_default().owed.push_back(owed);
     }
 
-    fn produce(&mut self, request: &ProduceRequest<'_>, violations: &mut Vec<String>) -> Vec<Target> {
+    fn produce(
+        &mut self,
+        link: u32,
+        client: usize,
+        request: &ProduceRequest<'_>,
+        violations: &mut Vec<String>,
+    ) -> Vec<Target> {
         let mut targets = Vec::new();
         for topic in request.topic_data.iter() {
             let name =
@@ -103,6 +125,14 @@ impl WireWatch {
                         violations.push("S6: a batch with a wrong checksum".into());
                     }
                     let header = *batch.header();
+                    if let Some(notes) = &mut self.notes {
+                        let (id, epoch, sequence) =
+                            (header.producer_id, header.producer_epoch, header.base_sequence);
+                        let count = header.count;
+                        notes.push(format!(
+                            "client {client} on {link}: produce {target:?}: {count} records, {id}/{epoch}/{sequence}"
+                        ));
+                    }
                     if header.producer_id < 0 {
                         continue;
                     }
@@ -128,8 +158,12 @@ impl WireWatch {
     pub fn received(&mut self, link: u32, client: usize, bytes: &[u8]) {
         let Some(wire) = self.wires.get_mut(&link) else { return };
         wire.back.extend_from_slice(bytes);
-        while take_frame(&mut wire.back).is_some() {
-            for target in wire.owed.pop_front().unwrap_or_default() {
+        while let Some(frame) = take_frame(&mut wire.back) {
+            let Some(owed) = wire.owed.pop_front() else { return };
+            if let Some(notes) = &mut self.notes {
+                note_answer(notes, link, client, &owed, &frame);
+            }
+            for target in owed.targets {
                 if let Some(count) = self.in_flight.get_mut(&(client, target)) {
                     *count = count.saturating_sub(1);
                 }
@@ -140,10 +174,26 @@ impl WireWatch {
     /// The client's end of a connection closed.
     pub fn closed(&mut self, link: u32, client: usize) {
         let Some(wire) = self.wires.remove(&link) else { return };
-        for target in wire.owed.into_iter().flatten() {
+        for target in wire.owed.into_iter().flat_map(|owed| owed.targets) {
             if let Some(count) = self.in_flight.get_mut(&(client, target)) {
                 *count = count.saturating_sub(1);
             }
+        }
+    }
+}
+
+fn note_answer(notes: &mut Vec<String>, link: u32, client: usize, owed: &Owed, frame: &[u8]) {
+    let Ok((_, body)) = decode_response_header(owed.key, owed.version, frame) else { return };
+    if owed.key != ApiKey::PRODUCE {
+        notes.push(format!("client {client} on {link}: {:?} answered", owed.key));
+        return;
+    }
+    let Ok(answer) = ProduceResponse::decode(owed.version, body) else { return };
+    for topic in answer.responses.iter() {
+        for p in topic.partition_responses.iter() {
+            let (code, offset) = (p.error_code, p.base_offset);
+            let place = format!("{}/{}", topic.name, p.index);
+            notes.push(format!("client {client} on {link}: produce {place} answered {code} at {offset}"));
         }
     }
 }

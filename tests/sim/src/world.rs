@@ -89,7 +89,7 @@ impl<'m> World<'m> {
             reach: vec![Reach::Open; nodes as usize],
             trace: Trace::new(readable),
             history: History::default(),
-            wire: WireWatch::default(),
+            wire: WireWatch::new(readable),
             violations: Vec::new(),
             complaints: Vec::new(),
             next_cut: (None, None),
@@ -446,6 +446,12 @@ impl<'m> World<'m> {
         self.pump(client);
     }
 
+    fn comment_wire(&mut self) {
+        for note in self.wire.notes.as_mut().map(std::mem::take).unwrap_or_default() {
+            self.trace.comment(self.now, &note);
+        }
+    }
+
     // ---- Bytes at the client ----
 
     fn arrived_down(&mut self, id: u32) {
@@ -453,8 +459,9 @@ impl<'m> World<'m> {
         let Some(bytes) = link.down.receive(self.now) else { return };
         let more = link.down.next_at();
         let client = link.client;
-        self.wire.received(id, client, &bytes);
         link.inbox.extend_from_slice(&bytes);
+        self.wire.received(id, client, &bytes);
+        self.comment_wire();
         self.trace.bytes(&bytes);
         if let Some(at) = more {
             self.at(at, Event::Down(id));
@@ -513,11 +520,15 @@ impl<'m> World<'m> {
         transmit.advance(bytes.len());
         let done = transmit.is_done();
         let (arrival, cut) = link.up.send(now, &bytes);
+        let blocked = link.up.room() == 0;
         self.wire.wrote(id, client, &bytes, &mut self.violations);
+        self.comment_wire();
         if !done {
-            link.transmit = Some(transmit);
+            if let Some(link) = self.links.get_mut(&id) {
+                link.transmit = Some(transmit);
+            }
             let pause = self.rng.between(1, 200);
-            if link.up.room() > 0 {
+            if !blocked {
                 self.at(now + pause, Event::Writable(id));
             }
         } else {

@@ -112,8 +112,7 @@ pub fn read(consumer: &Consumer, count: usize) -> Result<Vec<Entry>, ConsumeErro
 }
 
 fn entry(partition: i32, record: &kafka_std::consumer::Record<'_>) -> Entry {
-    let headers =
-        record.headers.clone().map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec)));
+    let headers = record.headers.map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec)));
     Entry {
         partition,
         offset: record.offset,
