@@ -11,9 +11,5 @@ const DEFAULT: [&str; 7] = ["--quiet", "-p", "kafka-proto", "--lib", "--", "--sk
 pub fn miri(args: &[String]) -> Result {
     tools::need(&[Tool::Nightly])?;
     let test = cargo("+nightly miri test").env("MIRIFLAGS", "-Zmiri-disable-isolation");
-    if args.is_empty() {
-        test.args(["--quiet", "-p", "kafka-proto", "--lib"]).run()
-    } else {
-        test.args(args).run()
-    }
+    if args.is_empty() { test.args(DEFAULT).run() } else { test.args(args).run() }
 }

@@ -16,8 +16,17 @@ pub fn cluster(options: &Options) -> Result {
 }
 
 pub fn firmware(_: &Options) -> Result {
-    for bin in ["echo", "pub_minimq", "pub_rust_mqtt"] {
-        firmware::firmware(&[bin.to_owned()])?;
+    // The peers, whose numbers ours are held against, and ours: with each kind of broker, and under trouble.
+    for line in [
+        "echo",
+        "pub_minimq",
+        "pub_rust_mqtt",
+        "telemetry",
+        "telemetry --cut",
+        "telemetry --kafka --count 1000",
+    ] {
+        let args: Vec<String> = line.split(' ').map(String::from).collect();
+        firmware::firmware(&args)?;
     }
     Ok(())
 }
