@@ -70,6 +70,11 @@ impl Cluster {
         self.topics.iter()
     }
 
+    /// Deadlines that are pending.
+    pub fn pending_timers(&self) -> usize {
+        self.timers.len()
+    }
+
     /// Connections that are open.
     pub fn connections(&self) -> usize {
         self.conns.len()

@@ -44,6 +44,11 @@ impl Timers {
         self.heap.push(Reverse((at, self.serial, timer)));
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.heap.len()
+    }
+
     /// The earliest deadline.
     pub fn next(&self) -> Option<u64> {
         self.heap.peek().map(|Reverse((at, ..))| *at)

@@ -95,6 +95,8 @@ pub(crate) struct ConsumerGroup {
     pub target_epoch: i32,
     pub target: BTreeMap<String, Assignment>,
     pub members: BTreeMap<String, ConsumerMember>,
+    /// Members or subscriptions changed since the epoch was raised.
+    pub changed: bool,
     /// Subscribed topics and their partitions when the epoch was last raised for them.
     seen: BTreeMap<TopicId, i32>,
 }
@@ -106,6 +108,7 @@ impl ConsumerGroup {
             target_epoch: 0,
             target: BTreeMap::new(),
             members: BTreeMap::new(),
+            changed: false,
             seen: BTreeMap::new(),
         }
     }
@@ -146,13 +149,14 @@ impl ConsumerGroup {
         }
     }
 
-    /// Raises the epoch if the topics changed, and makes a new target if the epoch was raised.
+    /// Raises the epoch if members, subscriptions or topics changed, and makes a new target if the epoch was raised.
     pub fn update_target(&mut self, topics: &Topics) {
         let wanted: BTreeMap<String, BTreeMap<TopicId, i32>> =
             self.members.values().map(|m| (m.id.clone(), subscribed(m, topics))).collect();
         let seen: BTreeMap<TopicId, i32> =
             wanted.values().flatten().map(|(id, count)| (*id, *count)).collect();
-        if seen != self.seen {
+        // One heartbeat raises the epoch once, whatever it brings.
+        if std::mem::take(&mut self.changed) || seen != self.seen {
             self.seen = seen;
             self.epoch += 1;
         }

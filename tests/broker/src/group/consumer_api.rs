@@ -93,9 +93,7 @@ impl Cluster {
             _ => group.go_on(request, owned.as_ref())?,
         };
         let before = group.members.get(&id).map(|m| (m.assigned.clone(), m.revoke_by));
-        if group.update_member(&id, request)? {
-            group.epoch += 1;
-        }
+        group.changed |= group.update_member(&id, request)?;
         group.update_target(topics);
         group.reconcile(&id, owned.as_ref(), now);
         let member = group.members.get_mut(&id).ok_or((ErrorCode::UNKNOWN_MEMBER_ID, ""))?;
@@ -229,7 +227,7 @@ impl ConsumerGroup {
                 return Err((ErrorCode::GROUP_MAX_SIZE_REACHED, ""));
             }
             self.members.insert(id.clone(), ConsumerMember::new(&id, client_id));
-            self.epoch += 1;
+            self.changed = true;
         } else if let Some(member) = self.members.get_mut(&id) {
             // Who joins again starts without partitions.
             member.epoch = 0;
