@@ -10,6 +10,8 @@ use crate::conn::ConnId;
 
 /// Read at a time, and what an idle connection's buffer shrinks to.
 const CHUNK: usize = 256 << 10;
+/// A larger buffer is given back when all of it is served.
+const IDLE_MAX: usize = 4 << 20;
 /// With more than this unwritten the connection is not read.
 const UNWRITTEN_MAX: usize = 8 << 20;
 
@@ -29,6 +31,8 @@ pub(super) struct Link {
     pub conn: ConnId,
     /// An event said there is something to read, and reading has not come to its end since.
     pub readable: bool,
+    /// The peer will send nothing more; what it sent may still be unread.
+    pub peer_closed: bool,
     input: Vec<u8>,
     /// `start <= end <= input.len()`: what was received and not served.
     start: usize,
@@ -45,6 +49,7 @@ impl Link {
             stream,
             conn,
             readable: true,
+            peer_closed: false,
             input: Vec::new(),
             start: 0,
             end: 0,
@@ -63,6 +68,9 @@ impl Link {
     pub fn read(&mut self) -> ReadEnd {
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
+            if self.input.len() > IDLE_MAX {
+                self.input = Vec::new();
+            }
         }
         if self.input.len() - self.end < CHUNK / 2 {
             self.make_room();

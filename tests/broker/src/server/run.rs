@@ -70,8 +70,8 @@ impl Runner {
                     Token(id) => {
                         let conn = (id - FIRST_LINK) as ConnId;
                         if let Some(link) = self.links.get_mut(&conn) {
-                            link.readable |=
-                                event.is_readable() || event.is_read_closed() || event.is_error();
+                            link.peer_closed |= event.is_read_closed() || event.is_error();
+                            link.readable |= event.is_readable() || link.peer_closed;
                             if event.is_writable() && link.flush(|b| cluster.recycle(b)).is_err() {
                                 self.hang_up(&mut cluster, now, conn);
                             }
@@ -146,8 +146,11 @@ impl Runner {
                 return false;
             }
             let Some(link) = self.links.get_mut(&conn) else { return false };
-            // Unserved requests wait in the socket's buffer, and that of the peer.
+            // Unserved requests wait in the socket's buffer, and that of the peer; one that left waits for nothing.
             if cluster.is_busy(conn) || !link.may_read() {
+                if link.peer_closed {
+                    self.hang_up(cluster, now, conn);
+                }
                 return false;
             }
             match link.read() {
