@@ -64,6 +64,12 @@ pub const STAGES: &[Stage] = &[
         run: real::cluster,
     },
     Stage {
+        name: "judges",
+        what: "the in-process broker, judged by kcat, Java's clients and franz-go",
+        needs: &[Tool::Java, Tool::Maven, Tool::Kcat, Tool::Go],
+        run: real::judges,
+    },
+    Stage {
         name: "firmware",
         what: "the firmware in QEMU",
         needs: &[Tool::Targets, Tool::Qemu, Tool::Java, Tool::Maven, Tool::Kcat],

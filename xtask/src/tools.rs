@@ -12,6 +12,9 @@ use crate::shell::{Result, Shell, cargo};
 pub const TARGETS: [&str; 4] =
     ["thumbv6m-none-eabi", "thumbv7m-none-eabi", "thumbv7em-none-eabihf", "riscv32imac-unknown-none-elf"];
 
+/// Where Go's own archive puts it, which nobody need have put on the path.
+pub const GO_INSTALLED: &str = "/usr/local/go/bin/go";
+
 /// Something a chore needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tool {
@@ -29,6 +32,8 @@ pub enum Tool {
     Maven,
     /// kcat.
     Kcat,
+    /// Go that can fetch the toolchain a module names (1.21 or newer).
+    Go,
     /// QEMU for ARM boards.
     Qemu,
     /// `arm-none-eabi-objdump` and its like.
@@ -42,6 +47,7 @@ impl Tool {
             Tool::Java => Some(("javac", "default-jdk-headless")),
             Tool::Maven => Some(("mvn", "maven")),
             Tool::Kcat => Some(("kcat", "kcat")),
+            Tool::Go => Some(("go", "golang-go")),
             Tool::Qemu => Some(("qemu-system-arm", "qemu-system-arm")),
             Tool::Binutils => Some(("arm-none-eabi-objdump", "binutils-arm-none-eabi")),
             Tool::Components | Tool::Targets | Tool::Nightly | Tool::CargoFuzz => None,
@@ -60,6 +66,7 @@ pub fn need(tools: &[Tool]) -> Result {
             Tool::Nightly => nightly()?,
             Tool::CargoFuzz => cargo_fuzz()?,
             Tool::Java => java_version()?,
+            Tool::Go => go_version()?,
             _ => {}
         }
     }
@@ -74,6 +81,7 @@ fn missing_packages(tools: &BTreeSet<Tool>, is_there: impl Fn(&str) -> bool) -> 
 fn on_path(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|dir| dir.join(program).is_file())
+        || (program == "go" && Path::new(GO_INSTALLED).exists())
 }
 
 fn install_packages(packages: &[&str]) -> Result {
@@ -139,6 +147,20 @@ fn java_version() -> Result {
     }
 }
 
+/// `go version go1.26.8 linux/amd64` and newer than 1.20: that fetches the toolchain which a module asks for.
+fn go_version() -> Result {
+    let go = if Path::new(GO_INSTALLED).exists() { GO_INSTALLED } else { "go" };
+    let text = Shell::new(&format!("{go} version")).read()?;
+    match go_minor(&text) {
+        Some(minor) if minor >= 21 => Ok(()),
+        _ => Err(format!("franz-go needs Go 1.21 or newer, and this is {}", text.trim()).into()),
+    }
+}
+
+fn go_minor(text: &str) -> Option<u32> {
+    text.split("go1.").nth(1)?.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}
+
 fn major(text: &str) -> Option<u32> {
     text.split_whitespace().nth(1)?.split('.').next()?.parse().ok()
 }
@@ -152,6 +174,13 @@ mod tests {
         let tools = BTreeSet::from([Tool::Kcat, Tool::Java, Tool::Targets]);
         assert_eq!(missing_packages(&tools, |program| program == "javac"), ["kcat"]);
         assert_eq!(missing_packages(&tools, |_| true), [""; 0]);
+    }
+
+    #[test]
+    fn reads_gos_version() {
+        assert_eq!(go_minor("go version go1.26.8 linux/amd64"), Some(26));
+        assert_eq!(go_minor("go version go1.19 linux/amd64"), Some(19));
+        assert_eq!(go_minor("nothing"), None);
     }
 
     #[test]

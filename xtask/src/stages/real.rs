@@ -15,6 +15,13 @@ pub fn cluster(options: &Options) -> Result {
     if options.all_brokers { test.args(["--include-ignored"]).run() } else { test.run() }
 }
 
+pub fn judges(options: &Options) -> Result {
+    // In release: the JVMs need the processor more than the broker does.
+    let test = cargo("test --quiet --release -p kafka-broker --features judges --test judges --");
+    let test = test.args(["--test-threads=1"]);
+    if options.long { test.args(["--include-ignored"]).run() } else { test.run() }
+}
+
 pub fn firmware(_: &Options) -> Result {
     // The peers, whose numbers ours are held against, and ours: with each kind of broker, and under trouble.
     for line in [

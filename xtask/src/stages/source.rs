@@ -25,6 +25,7 @@ pub fn format(_: &Options) -> Result {
 
 pub fn lint(_: &Options) -> Result {
     cargo("clippy --quiet --workspace --all-targets -- -D warnings").run()?;
+    cargo("clippy --quiet -p kafka-broker --features judges --test judges -- -D warnings").run()?;
     for name in features::CORE {
         cargo("clippy --quiet --lib --no-default-features -p").args([name, "--"]).args(no_panic()).run()?;
         for set in features::sets(name)? {
