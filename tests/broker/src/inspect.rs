@@ -3,6 +3,7 @@
 use kafka_proto::compress::Workspace;
 use kafka_proto::record::{Batch, Codec, batches};
 
+use crate::batch_check::unpack;
 use crate::cluster::Cluster;
 use crate::log::BatchInfo;
 use crate::partition::Partition;
@@ -81,19 +82,15 @@ impl Cluster {
     }
 }
 
-/// The largest a batch may become when it is decompressed.
-const PLAIN_MAX: usize = 16 << 20;
-
 /// The records of a batch, decompressed where it is needed and the codec is built in.
 pub(crate) fn plain_records(batch: &Batch<'_>) -> Option<Vec<StoredRecord>> {
     let header = batch.header();
-    let mut plain = Vec::new();
+    let plain;
     let records = match header.codec() {
         Codec::None => batch.records().ok()?,
         _ => {
-            plain.resize(PLAIN_MAX, 0);
-            let len = batch.decompress(&mut plain, &mut Workspace::default()).ok()?;
-            batch.records_from(plain.get(..len)?)
+            plain = unpack(batch)?;
+            batch.records_from(&plain)
         }
     };
     let mut all = Vec::new();

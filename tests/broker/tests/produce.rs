@@ -257,3 +257,34 @@ fn requests_of_a_connection_are_answered_in_order() {
     assert_eq!(fetched(12, &b.take(conn).unwrap()).values(), [""; 0]);
     assert_eq!(produced(&b.take(conn).unwrap()), (ErrorCode::NONE, 0));
 }
+
+/// "a" and "b", compressed with lz4.
+fn packed() -> Vec<u8> {
+    use kafka_proto::compress::Workspace;
+    use kafka_proto::record::{Codec, compress_batch, restamp};
+    let mut out = vec![0; 1000];
+    let len = compress_batch(&plain(&["a", "b"]), Codec::Lz4, None, &mut out, &mut Workspace::new()).unwrap();
+    out.truncate(len);
+    restamp(&mut out, &Stamp::NONE);
+    out
+}
+
+#[test]
+fn compressed_batches_are_looked_into_and_stored_as_they_are() {
+    let mut b = Bench::single();
+    let batch = packed();
+    assert_eq!(b.produce(0, 0, -1, &batch), (ErrorCode::NONE, 0));
+    let stored = b.fetch(0, 0, 0).bytes;
+    assert_eq!(stored[16..], batch[16..]);
+    let log = b.cluster.log("t", 0).unwrap();
+    let values: Vec<_> = log.iter().map(|r| (r.offset, r.value.clone().unwrap())).collect();
+    assert_eq!(values, [(0, b"a".to_vec()), (1, b"b".to_vec())]);
+    let mut wrong_count = batch.clone();
+    (wrong_count[26], wrong_count[60]) = (2, 3);
+    recrc(&mut wrong_count);
+    assert_eq!(b.produce(0, 0, -1, &wrong_count).0, ErrorCode::INVALID_RECORD);
+    let mut not_lz4 = batch;
+    not_lz4[61] ^= 1;
+    recrc(&mut not_lz4);
+    assert_eq!(b.produce(0, 0, -1, &not_lz4).0, ErrorCode::CORRUPT_MESSAGE);
+}
