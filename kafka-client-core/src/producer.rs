@@ -275,15 +275,10 @@ impl<'m> Producer<'m> {
         if index == NIL {
             return Err(AppendError::NoSuchPartition { partitions });
         }
-        let max = self.config.max_request_size as usize;
-        let appended = self.acc.append(now, index, record, max);
-        if matches!(appended, Ok((_, Progress::Filled)) | Err(_)) && keyless {
-            self.sticky[topic.0].batch_closed();
-        }
-        if !matches!(appended, Ok((_, Progress::Joined))) {
-            self.appended_elsewhere(now, index);
-        }
-        let (ticket, progress) = appended?;
+        let (ticket, progress) = match self.acc.join(index, record) {
+            Some(ticket) => (ticket, Progress::Joined),
+            None => self.append_elsewhere(now, topic, index, record, keyless)?,
+        };
         if keyless {
             let bytes = record.value.map_or(0, <[u8]>::len).min(u32::MAX as usize) as u32;
             self.sticky[topic.0].took(bytes.saturating_add(8));
@@ -291,13 +286,26 @@ impl<'m> Producer<'m> {
         Ok(Appended { ticket, partition: number, progress })
     }
 
-    /// A batch was opened or filled.
+    /// The record does not fit into an open batch.
     #[cold]
-    fn appended_elsewhere(&mut self, now: Instant, partition: u32) {
+    fn append_elsewhere(
+        &mut self,
+        now: Instant,
+        topic: TopicId,
+        partition: u32,
+        record: &NewRecord<'_>,
+        keyless: bool,
+    ) -> Result<(Ticket, Progress), AppendError> {
+        let max = self.config.max_request_size as usize;
+        let begun = self.acc.begin(now, partition, record, max);
+        if matches!(begun, Ok((_, Progress::Filled)) | Err(_)) && keyless {
+            self.sticky[topic.0].batch_closed();
+        }
         if self.config.linger.0 == 0 {
             self.handle_linger(now);
         }
         self.touch(now, partition);
+        begun
     }
 
     #[cold]

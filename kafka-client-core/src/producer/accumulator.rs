@@ -100,6 +100,8 @@ pub(crate) struct Fill {
     most: usize,
     /// Compressed size over plain size of the last batches, in 256ths; at least 64.
     ratio: usize,
+    /// What follows from these: asked for with every record.
+    limit: usize,
 }
 
 impl Fill {
@@ -107,12 +109,12 @@ impl Fill {
         let plain = slot_size.min(config.batch_size as usize);
         let most =
             if config.codec == Codec::None { plain } else { slot_size.min(config.max_request_size as usize) };
-        Fill { plain, most: most.max(plain), ratio: 256 }
+        Fill { plain, most: most.max(plain), ratio: 256, limit: plain }
     }
 
     /// Bytes of records, uncompressed.
     pub(crate) fn limit(&self) -> usize {
-        (self.plain.saturating_mul(256) / self.ratio.max(1)).min(self.most)
+        self.limit
     }
 
     /// A batch of `plain` bytes became `sealed` bytes.
@@ -124,6 +126,7 @@ impl Fill {
         let sample = sealed.saturating_mul(256).checked_div(plain).unwrap_or(256).clamp(64, 256);
         // Quick to see that data compresses worse, slow to believe that it compresses better.
         self.ratio = if sample > self.ratio { sample } else { (self.ratio * 7 + sample) / 8 };
+        self.limit = (self.plain.saturating_mul(256) / self.ratio.max(1)).min(self.most);
     }
 }
 
@@ -161,8 +164,16 @@ impl<'m> Accumulator<'m> {
         partitions.saturating_sub(self.partitions.len())
     }
 
-    /// Encodes a record into the open batch of a partition, or into a new one.
-    pub(crate) fn append(
+    /// Encodes a record into the open batch of a partition; `None` when there is none, or no room in it.
+    #[inline]
+    pub(crate) fn join(&mut self, partition: u32, record: &NewRecord<'_>) -> Option<Ticket> {
+        let slot = self.partitions[partition].open;
+        let index = self.append_to(slot, record)?;
+        Some(Ticket { batch: self.pool.id(slot), index })
+    }
+
+    /// Encodes a record into a new batch, after [`join`](Self::join) found no place in the open one.
+    pub(crate) fn begin(
         &mut self,
         now: Instant,
         partition: u32,
@@ -170,23 +181,16 @@ impl<'m> Accumulator<'m> {
         max: usize,
     ) -> Result<(Ticket, Progress), AppendError> {
         let mut progress = Progress::Opened;
-        let open = self.partitions[partition].open;
-        if open != NIL {
-            if let Some(index) = self.append_to(open, record) {
-                return Ok((Ticket { batch: self.pool.id(open), index }, Progress::Joined));
-            }
+        if self.partitions[partition].open != NIL {
             self.close(partition);
             progress = Progress::Filled;
         }
-        let opened = self.open(now, partition, record, max);
-        let index =
-            opened.and_then(|slot| Ok((slot, self.append_to(slot, record).ok_or(AppendError::Full)?)));
-        match index {
-            Ok((slot, index)) => Ok((Ticket { batch: self.pool.id(slot), index }, progress)),
-            Err(error) => Err(error),
-        }
+        let slot = self.open(now, partition, record, max)?;
+        let index = self.append_to(slot, record).ok_or(AppendError::Full)?;
+        Ok((Ticket { batch: self.pool.id(slot), index }, progress))
     }
 
+    #[inline]
     fn append_to(&mut self, slot: u32, record: &NewRecord<'_>) -> Option<u32> {
         let batch = &mut self.pool.batches[slot];
         let mem = batch.mem.as_mut()?.get_mut(..batch.limit as usize)?;
