@@ -42,7 +42,7 @@
 //! `send` takes one short lock, encodes the record into its batch and returns. The I/O thread (`io.rs`) takes full and
 //! due batches out of the core, checksums, compresses and writes them without the lock, and tells each batch's
 //! listeners its outcome, also without it. There is one small state per batch, not per record.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 #![deny(missing_docs)]
 
 pub mod admin;

@@ -3,6 +3,7 @@
 mod builder;
 mod delivery;
 mod record;
+mod shared;
 mod state;
 mod transaction;
 
@@ -295,7 +296,7 @@ impl Producer {
     }
 
     /// Tries to append a record, once.
-    #[inline]
+    #[inline(always)]
     fn attempt<T>(
         &self,
         record: &Record<'_>,
@@ -313,7 +314,7 @@ impl Producer {
         attempt
     }
 
-    #[inline]
+    #[inline(always)]
     fn attempt_locked<T>(
         &self,
         state: &mut State,

@@ -11,6 +11,7 @@ use kafka_client_core::producer::Outcome;
 pub use kafka_client_core::producer::SendError as Cause;
 use kafka_proto::ErrorCode;
 
+use super::shared::Handle;
 use crate::io::{Drive, thread_number};
 use crate::sync::{deadline_in, lock, wait_until};
 
@@ -110,14 +111,14 @@ pub type DeliveryResult = Result<RecordMetadata, DeliveryError>;
 /// Wait for it with [`wait`](Self::wait), or `.await` it on any executor. Dropping it forgets the result, not the record.
 #[must_use = "the record may fail: wait for its delivery, or drop it on purpose"]
 pub struct Delivery {
-    batch: Arc<BatchState>,
+    batch: Handle<BatchState>,
     index: u32,
     timestamp: i64,
 }
 
 impl Delivery {
     #[inline]
-    pub(crate) fn new(batch: Arc<BatchState>, index: u32, timestamp: i64) -> Delivery {
+    pub(super) fn new(batch: Handle<BatchState>, index: u32, timestamp: i64) -> Delivery {
         Delivery { batch, index, timestamp }
     }
 
@@ -194,7 +195,12 @@ impl Future for Delivery {
 }
 
 #[inline]
-pub(super) fn result(outcome: Outcome, batch: Arc<BatchState>, index: u32, timestamp: i64) -> DeliveryResult {
+pub(super) fn result(
+    outcome: Outcome,
+    batch: Handle<BatchState>,
+    index: u32,
+    timestamp: i64,
+) -> DeliveryResult {
     let record = RecordMetadata { batch, index, timestamp };
     match outcome {
         Outcome::Acked { .. } => Ok(record),
@@ -205,7 +211,7 @@ pub(super) fn result(outcome: Outcome, batch: Arc<BatchState>, index: u32, times
 /// Where an acknowledged record is.
 #[derive(Clone)]
 pub struct RecordMetadata {
-    pub(super) batch: Arc<BatchState>,
+    pub(super) batch: Handle<BatchState>,
     pub(super) index: u32,
     pub(super) timestamp: i64,
 }

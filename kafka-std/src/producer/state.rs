@@ -11,6 +11,7 @@ use kafka_client_core::time::{Duration, Instant};
 
 use super::delivery::{BatchState, DeliveryResult, result};
 use super::record::Topic;
+use super::shared::{Handle, Owner};
 use crate::clock::{Clock, Ticks};
 use crate::io::{Client, Drive};
 use crate::sync::Signal;
@@ -31,7 +32,7 @@ struct Tokened {
 /// Whom to tell of the end of a batch.
 #[derive(Default)]
 pub(super) struct Listeners {
-    state: Option<Arc<BatchState>>,
+    state: Option<Owner<BatchState>>,
     tokens: Vec<Tokened>,
     callbacks: Vec<(u32, i64, Callback)>,
 }
@@ -147,7 +148,7 @@ impl State {
     }
 
     /// Takes a record; its batch's state, and whether the thread must be woken.
-    #[inline]
+    #[inline(always)]
     pub(super) fn append(
         &mut self,
         now: Instant,
@@ -172,7 +173,7 @@ impl State {
         }
         let name = self.topics.get(topic.index()).map(|t| t.name.clone());
         let drive = self.drive.clone();
-        let state = Arc::new(BatchState::new(name.unwrap_or_default(), appended.partition, drive));
+        let state = Owner::new(BatchState::new(name.unwrap_or_default(), appended.partition, drive));
         if let Some(listeners) = self.listeners.get_mut(slot) {
             *listeners = self.spare.pop().unwrap_or_default();
             listeners.state = Some(state);
@@ -205,8 +206,8 @@ impl State {
 
     /// The state of a batch that takes records.
     #[inline]
-    pub(super) fn batch(&self, appended: &Appended) -> Option<Arc<BatchState>> {
-        self.listeners.get(appended.ticket.batch.slot())?.state.clone()
+    pub(super) fn batch(&mut self, appended: &Appended) -> Option<Handle<BatchState>> {
+        Some(self.listeners.get_mut(appended.ticket.batch.slot())?.state.as_mut()?.handle())
     }
 
     #[inline]
@@ -355,10 +356,10 @@ impl Client for State {
 /// Tells the listeners of a batch its outcome; returns the number of a thread that slept for it. A callback that panics
 /// has had its turn; the thread goes on.
 fn tell(outcome: Outcome, listeners: &mut Listeners, handler: Option<&Handler>) -> Option<u64> {
-    let state = listeners.state.take()?;
+    let mut state = listeners.state.take()?;
     let waited = state.complete(outcome);
     if let Some(handler) = handler.filter(|_| !listeners.tokens.is_empty()) {
-        let mut all = result(outcome, state.clone(), 0, 0);
+        let mut all = result(outcome, state.handle(), 0, 0);
         for Tokened { token, timestamp, index } in &listeners.tokens {
             match &mut all {
                 Ok(record) => (record.index, record.timestamp) = (*index, *timestamp),
@@ -369,7 +370,7 @@ fn tell(outcome: Outcome, listeners: &mut Listeners, handler: Option<&Handler>) 
     }
     listeners.tokens.clear();
     for (index, timestamp, callback) in listeners.callbacks.drain(..) {
-        let one = result(outcome, state.clone(), index, timestamp);
+        let one = result(outcome, state.handle(), index, timestamp);
         isolated(|| callback(one));
     }
     waited

@@ -63,10 +63,10 @@ fn producer(args: &Args, linger: Option<Duration>) -> Result<ProducerBuilder, ka
     Ok(builder.set("compression.type", &args.compression)?.set("acks", &args.acks)?)
 }
 
-/// `size` bytes each: from the file `DATA`, or made up, telemetry-like.
-fn payloads(size: usize) -> Vec<Vec<u8>> {
+/// Payloads of `size` bytes back to back: from the file `DATA`, or made up, telemetry-like.
+fn payloads(size: usize) -> Vec<u8> {
     if let Ok(bytes) = std::fs::read(env("DATA", "")) {
-        return bytes.chunks_exact(size).map(<[u8]>::to_vec).collect();
+        return bytes;
     }
     let one = |i: usize| {
         let celsius = 15.0 + (i * 7919 % 2000) as f64 / 100.0;
@@ -78,7 +78,7 @@ fn payloads(size: usize) -> Vec<Vec<u8>> {
         text.push('}');
         text.into_bytes()
     };
-    (0..10_000).map(one).collect()
+    (0..10_000).flat_map(one).collect()
 }
 
 fn main() -> ExitCode {

@@ -57,11 +57,11 @@ pub fn throughput(args: &Args) -> Result<(), Error> {
 }
 
 /// A delivery per record; returns how many failed.
-fn window(producer: &Producer, args: &Args, n: usize, payloads: &[Vec<u8>]) -> Result<usize, Error> {
+fn window(producer: &Producer, args: &Args, n: usize, payloads: &[u8]) -> Result<usize, Error> {
     let topic = producer.topic(&args.topic)?;
     let mut window: VecDeque<Delivery> = VecDeque::with_capacity(WINDOW);
     let mut errors = 0;
-    for payload in payloads.iter().cycle().take(n) {
+    for payload in payloads.chunks_exact(args.size).cycle().take(n) {
         if window.len() == WINDOW {
             errors += window.pop_front().map_or(0, |delivery| usize::from(delivery.wait().is_err()));
         }
@@ -71,16 +71,16 @@ fn window(producer: &Producer, args: &Args, n: usize, payloads: &[Vec<u8>]) -> R
 }
 
 /// Sixty-four records per call, a delivery each.
-fn all(producer: &Producer, args: &Args, n: usize, payloads: &[Vec<u8>]) -> Result<usize, Error> {
+fn all(producer: &Producer, args: &Args, n: usize, payloads: &[u8]) -> Result<usize, Error> {
     let topic = producer.topic(&args.topic)?;
     let (mut window, mut fresh) = (VecDeque::with_capacity(WINDOW + 64), Vec::with_capacity(64));
-    let (mut errors, mut left, mut at) = (0, n, 0);
+    let (mut errors, mut left) = (0, n);
+    let mut values = payloads.chunks_exact(args.size).cycle();
     while left > 0 {
         let mut records = [Record::to(&topic); 64];
         let count = left.min(64);
-        for record in &mut records {
-            *record = record.value(&payloads[at]);
-            at = if at + 1 == payloads.len() { 0 } else { at + 1 };
+        for (record, value) in records.iter_mut().zip(&mut values) {
+            *record = record.value(value);
         }
         producer.send_all(&records[..count], &mut fresh)?;
         left -= count;
@@ -93,9 +93,9 @@ fn all(producer: &Producer, args: &Args, n: usize, payloads: &[Vec<u8>]) -> Resu
 }
 
 /// The results go to the producer's handler.
-fn token(producer: &Producer, args: &Args, n: usize, payloads: &[Vec<u8>]) -> Result<usize, Error> {
+fn token(producer: &Producer, args: &Args, n: usize, payloads: &[u8]) -> Result<usize, Error> {
     let topic = producer.topic(&args.topic)?;
-    for (token, payload) in payloads.iter().cycle().take(n).enumerate() {
+    for (token, payload) in payloads.chunks_exact(args.size).cycle().take(n).enumerate() {
         producer.send_with(Record::to(&topic).value(payload), token as u64)?;
     }
     Ok(0)
@@ -106,12 +106,12 @@ pub fn latency(args: &Args) -> Result<(), Error> {
     let producer = producer(args, Some(Duration::ZERO))?.build()?;
     let topic = producer.topic(&args.topic)?;
     let payloads = payloads(args.size);
-    for payload in payloads.iter().cycle().take(200) {
+    for payload in payloads.chunks_exact(args.size).cycle().take(200) {
         producer.send(Record::to(&topic).value(payload))?.wait()?;
     }
     let section = Section::start();
     let mut latencies = Vec::with_capacity(args.n);
-    for payload in payloads.iter().cycle().take(args.n) {
+    for payload in payloads.chunks_exact(args.size).cycle().take(args.n) {
         let start = Instant::now();
         producer.send(Record::to(&topic).value(payload))?.wait()?;
         latencies.push(start.elapsed());
