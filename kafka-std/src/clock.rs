@@ -63,6 +63,11 @@ impl Ticks {
         (self.now, self.wall_ms)
     }
 
+    /// The time that was read last.
+    pub(crate) fn last(&self) -> Instant {
+        self.now
+    }
+
     /// Reads both clocks.
     pub(crate) fn read(&mut self, clock: &Clock) -> Instant {
         self.now = clock.now();

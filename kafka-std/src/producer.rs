@@ -13,7 +13,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant as StdInstant};
 
 use kafka_client_core::metadata::TopicId;
-use kafka_client_core::producer::{AppendError, Appended, TopicError};
+use kafka_client_core::producer::{AppendError, TopicError};
 use kafka_client_core::storage::Text;
 use kafka_client_core::time::Instant;
 use kafka_proto::record::NewRecord;
@@ -28,7 +28,7 @@ use crate::clock::tick;
 use crate::error::{Error, SendError, Unavailable};
 use crate::io::Shared;
 use crate::sync::{Signal, deadline_in, wait_until};
-use state::{Room, State};
+use state::{Place, Room, State};
 
 /// Sends records to a Kafka cluster, from any number of threads and tasks.
 ///
@@ -166,8 +166,8 @@ impl Producer {
     /// See [`SendError`]; the handler is not called for this token.
     #[inline]
     pub fn send_with(&self, record: Record<'_>, token: u64) -> Result<(), SendError> {
-        let take = |state: &mut State, appended: &Appended, timestamp: i64| {
-            state.listen(appended, timestamp, token);
+        let take = |state: &mut State, place: Place, timestamp: i64| {
+            state.listen(place, timestamp, token);
             Some(())
         };
         match self.attempt(&record, take) {
@@ -188,8 +188,8 @@ impl Producer {
         callback: impl FnOnce(DeliveryResult) + Send + 'static,
     ) -> Result<(), SendError> {
         let mut callback: Option<state::Callback> = Some(Box::new(callback));
-        self.blocking(&record, |state, appended, timestamp| {
-            state.call_back(appended, timestamp, callback.take()?);
+        self.blocking(&record, |state, place, timestamp| {
+            state.call_back(place, timestamp, callback.take()?);
             Some(())
         })
     }
@@ -201,8 +201,8 @@ impl Producer {
     /// That of the first record that was refused: those before it, as many as `deliveries` grew, were taken.
     pub fn send_all(&self, records: &[Record<'_>], deliveries: &mut Vec<Delivery>) -> Result<(), SendError> {
         deliveries.reserve(records.len());
-        self.send_many(records, |state, appended, _, timestamp| {
-            deliveries.push(take_delivery(state, appended, timestamp)?);
+        self.send_many(records, |state, place, _, timestamp| {
+            deliveries.push(take_delivery(state, place, timestamp)?);
             Some(())
         })
     }
@@ -212,8 +212,8 @@ impl Producer {
     /// # Errors
     /// That of the first record that was refused: those before it were taken.
     pub fn send_all_with(&self, records: &[Record<'_>], first_token: u64) -> Result<(), SendError> {
-        self.send_many(records, |state, appended, index, timestamp| {
-            state.listen(appended, timestamp, first_token.wrapping_add(index as u64));
+        self.send_many(records, |state, place, index, timestamp| {
+            state.listen(place, timestamp, first_token.wrapping_add(index as u64));
             Some(())
         })
     }
@@ -300,7 +300,7 @@ impl Producer {
     fn attempt<T>(
         &self,
         record: &Record<'_>,
-        take: impl FnOnce(&mut State, &Appended, i64) -> Option<T>,
+        take: impl FnOnce(&mut State, Place, i64) -> Option<T>,
     ) -> Attempt<T> {
         let shared = &*self.handle.shared;
         let tick = tick();
@@ -320,7 +320,7 @@ impl Producer {
         state: &mut State,
         (now, wall_ms): (Instant, i64),
         record: &Record<'_>,
-        take: impl FnOnce(&mut State, &Appended, i64) -> Option<T>,
+        take: impl FnOnce(&mut State, Place, i64) -> Option<T>,
     ) -> (Attempt<T>, bool) {
         let topic = match record.topic {
             Destination::Topic(topic) if topic.owner == self.handle.number => topic.id,
@@ -338,7 +338,7 @@ impl Producer {
         }
         let new = NewRecord { key: record.key, value: record.value, headers: record.headers, timestamp };
         match state.append(now, topic, record.partition, &new) {
-            Ok((appended, wake)) => match take(state, &appended, timestamp) {
+            Ok((place, wake)) => match take(state, place, timestamp) {
                 Some(taken) => (Attempt::Done(taken), wake),
                 None => (Attempt::Never(SendError::Closed), wake),
             },
@@ -351,7 +351,7 @@ impl Producer {
     fn blocking<T>(
         &self,
         record: &Record<'_>,
-        mut take: impl FnMut(&mut State, &Appended, i64) -> Option<T>,
+        mut take: impl FnMut(&mut State, Place, i64) -> Option<T>,
     ) -> Result<T, SendError> {
         let shared = &*self.handle.shared;
         let begin = StdInstant::now();
@@ -413,7 +413,7 @@ impl Producer {
     fn send_many(
         &self,
         records: &[Record<'_>],
-        mut take: impl FnMut(&mut State, &Appended, usize, i64) -> Option<()>,
+        mut take: impl FnMut(&mut State, Place, usize, i64) -> Option<()>,
     ) -> Result<(), SendError> {
         let shared = &*self.handle.shared;
         let mut at = 0;
@@ -423,7 +423,7 @@ impl Producer {
             let mut state = shared.lock();
             let time = state.ticks.at(tick, &shared.clock);
             for record in records.get(at..).unwrap_or_default().iter().take(RECORDS_PER_LOCK) {
-                let take = |state: &mut State, appended: &Appended, t: i64| take(state, appended, at, t);
+                let take = |state: &mut State, place: Place, t: i64| take(state, place, at, t);
                 let (attempt, woken) = self.attempt_locked(&mut state, time, record, take);
                 wake |= woken;
                 match attempt {
@@ -442,7 +442,7 @@ impl Producer {
             match stopped {
                 Some(Err(error)) => return Err(error),
                 Some(Ok(record)) => {
-                    self.blocking(record, |state, appended, t| take(state, appended, at, t))?;
+                    self.blocking(record, |state, place, t| take(state, place, at, t))?;
                     at += 1;
                 }
                 None => {}
@@ -484,8 +484,8 @@ impl Producer {
 const RECORDS_PER_LOCK: usize = 64;
 
 #[inline]
-fn take_delivery(state: &mut State, appended: &Appended, timestamp: i64) -> Option<Delivery> {
-    Some(Delivery::new(state.batch(appended)?, appended.ticket.index, timestamp))
+fn take_delivery(state: &mut State, place: Place, timestamp: i64) -> Option<Delivery> {
+    Some(Delivery::new(state.batch(place)?, place.index, timestamp))
 }
 
 /// Sorts the core's refusals by whether waiting helps.

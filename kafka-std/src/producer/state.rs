@@ -22,6 +22,13 @@ pub(super) type Handler = Arc<dyn Fn(u64, &DeliveryResult) + Send + Sync>;
 /// A closure for the result of one record.
 pub(super) type Callback = Box<dyn FnOnce(DeliveryResult) + Send>;
 
+/// Where a record was put: its batch's slot, and its place in the batch.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    slot: usize,
+    pub(super) index: u32,
+}
+
 /// A record whose result goes to the handler.
 struct Tokened {
     token: u64,
@@ -92,10 +99,13 @@ pub(crate) struct State {
     pub(super) by_name: HashMap<Arc<str>, TopicId>,
     /// While the thread sleeps: until when.
     parked: Option<Instant>,
-    /// Batches that filled since the thread was last awake.
+    /// Batches that filled since some were sealed.
     filled: u32,
-    /// Batches that were sealed and have no outcome yet, about: their answers will wake the thread.
-    outstanding: u32,
+    /// When batches were last sealed, and whether they were several: then more will follow.
+    sealed_at: Instant,
+    flow: bool,
+    /// Somebody asked for what is there to be sent now.
+    urgent: bool,
     /// Deliveries whose listeners are being told.
     telling: u32,
     /// Threads that sleep on `Room::condition`.
@@ -116,8 +126,11 @@ pub(crate) struct State {
 /// With somebody waiting for room, this many batches must end before he is woken while the thread has work: who is
 /// woken for each batch spends his time falling asleep.
 const RELEASED_ENOUGH: u32 = 32;
-/// Full batches that make up a request worth waking the thread for while answers are outstanding.
-const FILLED_ENOUGH: u32 = 3;
+/// Full batches that make up a request worth its system calls, whatever the time.
+const FILLED_ENOUGH: u32 = 6;
+/// While batches fill quickly, a request goes once in so long, with what has gathered: a request costs as much as ten
+/// kilobytes of records.
+const FLOW_INTERVAL: Duration = Duration(100);
 /// Seals taken at a time, so that a request goes while the others are sealed.
 const SEALS_MAX: usize = 16;
 
@@ -133,7 +146,9 @@ impl State {
             by_name: HashMap::new(),
             parked: None,
             filled: 0,
-            outstanding: 0,
+            sealed_at: Instant(0),
+            flow: false,
+            urgent: false,
             telling: 0,
             blocked: 0,
             room_wakers: Vec::new(),
@@ -147,7 +162,7 @@ impl State {
         }
     }
 
-    /// Takes a record; its batch's state, and whether the thread must be woken.
+    /// Takes a record; where it is, and whether the thread must be woken.
     #[inline(always)]
     pub(super) fn append(
         &mut self,
@@ -155,71 +170,106 @@ impl State {
         topic: TopicId,
         partition: Option<u32>,
         record: &kafka_proto::record::NewRecord<'_>,
-    ) -> Result<(Appended, bool), AppendError> {
-        let appended = self.core.append(now, topic, partition, record)?;
-        let wake = match appended.progress {
+    ) -> Result<(Place, bool), AppendError> {
+        // Taken apart at once: moved as a whole, it would be written in small pieces and read in large ones, which
+        // stalls the processor longer than all the rest of this function takes.
+        let Appended { ticket, partition, progress } = self.core.append(now, topic, partition, record)?;
+        let place = Place { slot: ticket.batch.slot(), index: ticket.index };
+        let wake = match progress {
             Progress::Joined => false,
-            _ => self.opened(now, topic, &appended),
+            _ => self.opened(now, topic, place.slot, partition, progress),
         };
-        Ok((appended, wake))
+        Ok((place, wake))
     }
 
     /// A batch was opened: somebody will want to know of its end. True when the thread must be woken for it.
     #[cold]
-    fn opened(&mut self, now: Instant, topic: TopicId, appended: &Appended) -> bool {
-        let slot = appended.ticket.batch.slot();
+    fn opened(
+        &mut self,
+        now: Instant,
+        topic: TopicId,
+        slot: usize,
+        partition: u32,
+        progress: Progress,
+    ) -> bool {
         while self.listeners.len() <= slot {
             self.listeners.push(Listeners::default());
         }
-        let name = self.topics.get(topic.index()).map(|t| t.name.clone());
-        let drive = self.drive.clone();
-        let state = Owner::new(BatchState::new(name.unwrap_or_default(), appended.partition, drive));
+        let name = self.topics.get(topic.index()).map(|t| t.name.clone()).unwrap_or_default();
+        let state = Owner::new(BatchState::new(name, partition, self.drive.clone()));
         if let Some(listeners) = self.listeners.get_mut(slot) {
             *listeners = self.spare.pop().unwrap_or_default();
             listeners.state = Some(state);
         }
-        if appended.progress == Progress::Filled {
+        if progress == Progress::Filled {
             self.filled += 1;
         }
-        self.needs_wake(now, appended.progress)
+        self.needs_wake(now, progress)
     }
 
     /// Whether the thread sleeps too long for what was just appended. If so it counts as awake.
     fn needs_wake(&mut self, now: Instant, progress: Progress) -> bool {
         let Some(until) = self.parked else { return false };
-        let due = now + self.linger;
-        let wake = match progress {
-            Progress::Joined => false,
-            Progress::Opened => due < until,
-            Progress::Filled => self.outstanding == 0 || self.filled >= FILLED_ENOUGH || due < until,
+        let due = match progress {
+            Progress::Joined => return false,
+            Progress::Opened => now + self.linger,
+            Progress::Filled if self.filled >= FILLED_ENOUGH => now,
+            // In the flow, the thread comes back by itself soon.
+            Progress::Filled => now + self.linger.min(FLOW_INTERVAL),
         };
+        let wake = due < until;
         if wake {
             self.parked = None;
         }
         wake
     }
 
+    /// Whether batches may be sealed now, or better gather for a moment.
+    fn may_seal(&self, now: Instant) -> bool {
+        !self.flow
+            || self.urgent
+            || self.filled >= FILLED_ENOUGH
+            || self.blocked > 0
+            || !self.room_wakers.is_empty()
+            || self.linger.0 == 0
+            || now >= self.sealed_at + FLOW_INTERVAL
+    }
+
+    fn take_seals(&mut self, now: Instant, work: &mut Work) {
+        while work.seals.len() < SEALS_MAX {
+            let Some(seal) = self.core.poll_seal(now) else { break };
+            work.seals.push(seal);
+        }
+        if !work.seals.is_empty() {
+            self.flow = work.seals.len() > 1;
+            self.sealed_at = now;
+            self.filled = 0;
+            self.urgent = false;
+        }
+    }
+
     /// The thread must look again; true when it has to be woken for that.
     pub(super) fn wake(&mut self) -> bool {
+        self.urgent = true;
         self.parked.take().is_some()
     }
 
     /// The state of a batch that takes records.
     #[inline]
-    pub(super) fn batch(&mut self, appended: &Appended) -> Option<Handle<BatchState>> {
-        Some(self.listeners.get_mut(appended.ticket.batch.slot())?.state.as_mut()?.handle())
+    pub(super) fn batch(&mut self, place: Place) -> Option<Handle<BatchState>> {
+        Some(self.listeners.get_mut(place.slot)?.state.as_mut()?.handle())
     }
 
     #[inline]
-    pub(super) fn listen(&mut self, appended: &Appended, timestamp: i64, token: u64) {
-        if let Some(listeners) = self.listeners.get_mut(appended.ticket.batch.slot()) {
-            listeners.tokens.push(Tokened { token, timestamp, index: appended.ticket.index });
+    pub(super) fn listen(&mut self, place: Place, timestamp: i64, token: u64) {
+        if let Some(listeners) = self.listeners.get_mut(place.slot) {
+            listeners.tokens.push(Tokened { token, timestamp, index: place.index });
         }
     }
 
-    pub(super) fn call_back(&mut self, appended: &Appended, timestamp: i64, callback: Callback) {
-        if let Some(listeners) = self.listeners.get_mut(appended.ticket.batch.slot()) {
-            listeners.callbacks.push((appended.ticket.index, timestamp, callback));
+    pub(super) fn call_back(&mut self, place: Place, timestamp: i64, callback: Callback) {
+        if let Some(listeners) = self.listeners.get_mut(place.slot) {
+            listeners.callbacks.push((place.index, timestamp, callback));
         }
     }
 
@@ -267,10 +317,8 @@ impl Client for State {
     }
 
     fn take_work(&mut self, now: Instant, work: &mut Work) -> bool {
-        while work.seals.len() < SEALS_MAX {
-            let Some(seal) = self.core.poll_seal(now) else { break };
-            work.seals.push(seal);
-            self.outstanding += 1;
+        if self.may_seal(now) {
+            self.take_seals(now, work);
         }
         // Before new ends are taken: those of the turn before were told, and their slots are free.
         if !self.flushes.is_empty() && self.is_flushed() && !self.core.has_resolved() {
@@ -280,10 +328,6 @@ impl Client for State {
             let listeners = self.listeners.get_mut(delivery.batch.slot()).map(std::mem::take);
             work.ended.push((delivery, listeners.unwrap_or_default()));
             self.telling += 1;
-            self.outstanding = self.outstanding.saturating_sub(1);
-        }
-        if !self.core.unresolved() {
-            self.outstanding = 0;
         }
         if self.released >= RELEASED_ENOUGH {
             self.notify_room(work);
@@ -313,9 +357,14 @@ impl Client for State {
         }
         // Somebody slept for the answer, and nothing else is under way: he will send the next record, and wait again.
         work.rests = work.waited.take().filter(|_| !self.core.unresolved());
-        let until = until.min(self.room_deadline);
+        let mut until = until.min(self.room_deadline);
+        if self.flow {
+            // For what gathers meanwhile. Once that is nothing the flow is over.
+            let next = self.sealed_at + FLOW_INTERVAL;
+            self.flow = self.ticks.last() < next;
+            until = if self.flow { until.min(next) } else { until };
+        }
         self.parked = Some(until);
-        self.filled = 0;
         until
     }
 
