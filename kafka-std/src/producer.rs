@@ -87,7 +87,8 @@ enum Attempt<T> {
     Done(T),
     /// It can succeed when something happened.
     Later(AppendError),
-    Never(SendError),
+    /// Boxed, as what does not happen should not make what does large to move.
+    Never(Box<SendError>),
 }
 
 impl Producer {
@@ -130,7 +131,7 @@ impl Producer {
     pub fn send(&self, record: Record<'_>) -> Result<Delivery, SendError> {
         match self.attempt(&record, take_delivery) {
             Attempt::Done(delivery) => Ok(delivery),
-            Attempt::Never(error) => Err(error),
+            Attempt::Never(error) => Err(*error),
             Attempt::Later(_) => self.blocking(&record, take_delivery),
         }
     }
@@ -144,7 +145,7 @@ impl Producer {
     pub fn try_send(&self, record: Record<'_>) -> Result<Delivery, SendError> {
         match self.attempt(&record, take_delivery) {
             Attempt::Done(delivery) => Ok(delivery),
-            Attempt::Never(error) => Err(error),
+            Attempt::Never(error) => Err(*error),
             Attempt::Later(error) => Err(self.in_vain(&record, error, Duration::ZERO)),
         }
     }
@@ -172,7 +173,7 @@ impl Producer {
         };
         match self.attempt(&record, take) {
             Attempt::Done(()) => Ok(()),
-            Attempt::Never(error) => Err(error),
+            Attempt::Never(error) => Err(*error),
             Attempt::Later(_) => self.blocking(&record, take),
         }
     }
@@ -325,22 +326,22 @@ impl Producer {
         let topic = match record.topic {
             Destination::Topic(topic) if topic.owner == self.handle.number => topic.id,
             Destination::Topic(topic) => {
-                return (Attempt::Never(SendError::ForeignTopic(topic.name.to_string())), false);
+                return (never(SendError::ForeignTopic(topic.name.to_string())), false);
             }
             Destination::Name(name) => match self.topic_id(state, name) {
                 Ok(id) => id,
-                Err(error) => return (Attempt::Never(error), false),
+                Err(error) => return (never(error), false),
             },
         };
         let timestamp = record.timestamp.unwrap_or(wall_ms);
         if timestamp < -1 {
-            return (Attempt::Never(SendError::BadTimestamp(timestamp)), false);
+            return (never(SendError::BadTimestamp(timestamp)), false);
         }
         let new = NewRecord { key: record.key, value: record.value, headers: record.headers, timestamp };
         match state.append(now, topic, record.partition, &new) {
             Ok((place, wake)) => match take(state, place, timestamp) {
                 Some(taken) => (Attempt::Done(taken), wake),
-                None => (Attempt::Never(SendError::Closed), wake),
+                None => (never(SendError::Closed), wake),
             },
             Err(error) => refused(state, topic, record, error),
         }
@@ -366,7 +367,7 @@ impl Producer {
             }
             let error = match attempt {
                 Attempt::Done(taken) => return Ok(taken),
-                Attempt::Never(error) => return Err(error),
+                Attempt::Never(error) => return Err(*error),
                 Attempt::Later(error) => error,
             };
             if deadline.is_some_and(|d| StdInstant::now() >= d) {
@@ -391,7 +392,7 @@ impl Producer {
         let (attempt, wake) = self.attempt_locked(&mut state, time, record, take_delivery);
         let outcome = match attempt {
             Attempt::Done(delivery) => Poll::Ready(Ok(delivery)),
-            Attempt::Never(error) => Poll::Ready(Err(error)),
+            Attempt::Never(error) => Poll::Ready(Err(*error)),
             Attempt::Later(error) if begin.elapsed() >= self.handle.max_block => {
                 drop(state);
                 return Poll::Ready(Err(self.in_vain(record, error, begin.elapsed())));
@@ -428,7 +429,7 @@ impl Producer {
                 wake |= woken;
                 match attempt {
                     Attempt::Done(()) => at += 1,
-                    Attempt::Never(error) => stopped = Some(Err(error)),
+                    Attempt::Never(error) => stopped = Some(Err(*error)),
                     Attempt::Later(_) => stopped = Some(Ok(record)),
                 }
                 if stopped.is_some() {
@@ -488,6 +489,11 @@ fn take_delivery(state: &mut State, place: Place, timestamp: i64) -> Option<Deli
     Some(Delivery::new(state.batch(place)?, place.index, timestamp))
 }
 
+#[cold]
+fn never<T>(error: SendError) -> Attempt<T> {
+    Attempt::Never(Box::new(error))
+}
+
 /// Sorts the core's refusals by whether waiting helps.
 #[cold]
 fn refused<T>(
@@ -497,7 +503,7 @@ fn refused<T>(
     error: AppendError,
 ) -> (Attempt<T>, bool) {
     let name = || state.core.topic_name(topic).to_owned();
-    let never = match error {
+    let why = match error {
         AppendError::Full | AppendError::NoMetadata { .. } if !state.dead => {
             // A batch may have been closed to make room, and metadata may have to be asked for.
             return (Attempt::Later(error), state.wake());
@@ -510,7 +516,7 @@ fn refused<T>(
         error @ AppendError::Transaction(_) => SendError::Transaction(error.to_string()),
         _ => state.core.refused().map_or(SendError::Closed, SendError::Refused),
     };
-    (Attempt::Never(never), false)
+    (never(why), false)
 }
 
 /// As in `bootstrap.servers`: brackets around an IPv6 address.

@@ -128,8 +128,8 @@ impl Delivery {
     /// See [`DeliveryError`].
     #[inline]
     pub fn wait(self) -> DeliveryResult {
-        match self.batch.outcome.get().or_else(|| self.batch.wait(None)) {
-            Some(outcome) => result(*outcome, self.batch.clone(), self.index, self.timestamp),
+        match self.batch.outcome.get().or_else(|| self.batch.wait(None)).copied() {
+            Some(outcome) => self.into_result(outcome),
             // Not reached: without a deadline the wait ends with an outcome.
             None => Err(DeliveryError { record: self.into_metadata() }),
         }
@@ -140,8 +140,8 @@ impl Delivery {
     /// # Errors
     /// The delivery itself when the time is over: it can be waited for again.
     pub fn wait_timeout(self, timeout: Duration) -> Result<DeliveryResult, Delivery> {
-        match self.batch.outcome.get().or_else(|| self.batch.wait(deadline_in(timeout))) {
-            Some(outcome) => Ok(result(*outcome, self.batch.clone(), self.index, self.timestamp)),
+        match self.batch.outcome.get().or_else(|| self.batch.wait(deadline_in(timeout))).copied() {
+            Some(outcome) => Ok(self.into_result(outcome)),
             None => Err(self),
         }
     }
@@ -152,8 +152,8 @@ impl Delivery {
     /// The delivery itself when it is not.
     #[inline]
     pub fn try_result(self) -> Result<DeliveryResult, Delivery> {
-        match self.batch.outcome.get() {
-            Some(outcome) => Ok(result(*outcome, self.batch.clone(), self.index, self.timestamp)),
+        match self.batch.outcome.get().copied() {
+            Some(outcome) => Ok(self.into_result(outcome)),
             None => Err(self),
         }
     }
@@ -162,6 +162,12 @@ impl Delivery {
     #[inline]
     pub fn is_done(&self) -> bool {
         self.batch.outcome.get().is_some()
+    }
+
+    /// Moves the handle: a clone would cost two atomic operations.
+    #[inline]
+    fn into_result(self, outcome: Outcome) -> DeliveryResult {
+        result(outcome, self.batch, self.index, self.timestamp)
     }
 
     fn into_metadata(self) -> RecordMetadata {
