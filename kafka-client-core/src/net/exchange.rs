@@ -9,6 +9,7 @@ use super::connection::{ConnId, State};
 use super::receive::{Front, RxBuf};
 use super::{Inbound, Net, Reply};
 use crate::time::Instant;
+use crate::trace::note;
 
 impl<'m> Net<'m> {
     /// Takes the next answer off the front of `rx`, which came from `conn`.
@@ -85,6 +86,7 @@ impl<'m> Net<'m> {
         if !refused && response.error_code != ErrorCode::NONE || versions.of(Api::Metadata).is_none() {
             return Err(Trouble::Unsupported);
         }
+        note!("connection {}: versions agreed", conn.index);
         entry.versions = versions;
         entry.state = State::Ready;
         let broker = entry.broker;

@@ -21,6 +21,7 @@ use crate::net::{Begin, Closed, ConnId, PARTS_MAX, Part, RxBuf, Transmit, TxFram
 use crate::random::backoff;
 use crate::storage::{NIL, Storage};
 use crate::time::Instant;
+use crate::trace::note;
 
 impl<'m> Producer<'m> {
     /// A produce request for some broker that can take one.
@@ -320,6 +321,15 @@ impl<'m> Producer<'m> {
         let pinned = batch.is_pinned();
         self.acc.partitions[partition].remove(&mut self.acc.pool.batches, slot);
         self.acc.pool.retire(slot);
+        if !matches!(outcome, Outcome::Acked { .. }) {
+            let meta = &self.net.topics.partitions[partition];
+            note!(
+                "topic {} partition {}: {} records not acknowledged",
+                meta.topic,
+                meta.number,
+                self.acc.pool.batches[slot].builder.count()
+            );
+        }
         let acked = matches!(outcome, Outcome::Acked { .. });
         let batch = &mut self.acc.pool.batches[slot];
         batch.outcome = Some(outcome);
