@@ -181,3 +181,4 @@ mod random;
 pub mod resources;
 pub mod storage;
 pub mod time;
+mod trace;

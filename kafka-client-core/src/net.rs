@@ -8,6 +8,7 @@
 pub(crate) mod api;
 pub(crate) mod broker;
 pub(crate) mod connection;
+mod exchange;
 mod life;
 pub(crate) mod receive;
 mod refresh;
@@ -16,9 +17,9 @@ pub(crate) mod transmit;
 use core::net::SocketAddr;
 use core::ops::Range;
 
+use kafka_proto::Request as RequestMessage;
 use kafka_proto::frame;
-use kafka_proto::messages::connection::{ApiVersionsRequest, ApiVersionsResponse};
-use kafka_proto::{ErrorCode, Message, Request as RequestMessage};
+use kafka_proto::messages::connection::ApiVersionsRequest;
 
 pub use broker::{ADDRESSES_MAX, Trouble};
 pub use connection::ConnId;
@@ -30,10 +31,9 @@ use crate::metadata::Topics;
 use crate::random::Random;
 use crate::storage::{Mem, NIL, Storage, Table};
 use crate::time::{Duration, Instant};
-use api::{Api, Versions};
+use api::Api;
 use broker::{Broker, Role};
 use connection::{Connection, Request, State};
-use receive::Front;
 use refresh::Refresh;
 
 /// Names a host to be resolved; [`Host`] has the name.
@@ -211,89 +211,6 @@ impl<'m> Net<'m> {
         self.rx.pop()
     }
 
-    /// Takes the next answer off the front of `rx`, which came from `conn`.
-    pub(crate) fn receive(&mut self, now: Instant, conn: ConnId, rx: &mut RxBuf<'m>) -> Inbound {
-        let size_max = self.config.response_size_max;
-        let Some(entry) = self.conn(conn).filter(|c| c.is_open()) else { return Inbound::Done };
-        let end = match rx.front(size_max) {
-            Front::Partial => return Inbound::Done,
-            Front::Frame { end } => end,
-            Front::BadLength(len) => {
-                self.fail(conn, Trouble::NotKafka(len.to_be_bytes()));
-                return Inbound::Done;
-            }
-            Front::NoRoom { need } => {
-                self.fail(conn, Trouble::ResponseTooLarge { need: u32::try_from(need).unwrap_or(u32::MAX) });
-                return Inbound::Done;
-            }
-        };
-        entry.last_used = now;
-        let whole = rx.mem.get(4..end).unwrap_or_default();
-        let Some(request) = entry.in_flight.pop_front() else {
-            self.fail(conn, Trouble::NotKafka(start_of(whole)));
-            return Inbound::Done;
-        };
-        let (correlation, body) =
-            match frame::decode_response_header(request.api.key(), request.version, whole) {
-                Ok(header) => header,
-                Err(error) => {
-                    self.abandon(conn, request, Trouble::Malformed(error));
-                    return Inbound::Done;
-                }
-            };
-        if correlation != request.correlation {
-            self.abandon(conn, request, Trouble::NotKafka(start_of(whole)));
-            return Inbound::Done;
-        }
-        let body = end - body.len()..end;
-        let bytes = rx.mem.get(body.clone()).unwrap_or_default();
-        let outcome = match request.api {
-            Api::ApiVersions => self.on_api_versions(conn, request.version, bytes).map(|()| Inbound::Handled),
-            Api::Metadata => self.on_metadata(now, conn, request.version, bytes).map(|()| Inbound::Metadata),
-            _ => return Inbound::Reply(Reply { request, body, end }),
-        };
-        rx.consume(end);
-        outcome.unwrap_or_else(|trouble| {
-            self.fail(conn, trouble);
-            Inbound::Done
-        })
-    }
-
-    fn on_api_versions(&mut self, conn: ConnId, version: i16, body: &[u8]) -> Result<(), Trouble> {
-        // A broker that does not know our version answers with this error, in the format of version 0.
-        let refused = body
-            .first_chunk()
-            .is_some_and(|code| ErrorCode(i16::from_be_bytes(*code)) == ErrorCode::UNSUPPORTED_VERSION);
-        let format = if refused { 0 } else { version };
-        let response = ApiVersionsResponse::decode(format, body).map_err(Trouble::Malformed)?;
-        let versions = Versions::negotiate(&response);
-        if cfg!(feature = "transactions") && response.finalized_features_epoch > self.features_epoch {
-            self.features_epoch = response.finalized_features_epoch;
-            let feature = response.finalized_features.iter().find(|f| f.name == "transaction.version");
-            self.transaction_version = feature.map_or(0, |f| f.max_version_level);
-        }
-        let Some(entry) = self.conn(conn) else { return Ok(()) };
-        if refused && versions.of(Api::Metadata).is_none() {
-            // It lists at most what it wants to be asked with; an old one lists nothing and knows version 0.
-            let next = versions.of(Api::ApiVersions).filter(|v| *v < version).unwrap_or(0);
-            if next == version {
-                return Err(Trouble::Unsupported);
-            }
-            entry.hello = Some(next);
-            return Ok(());
-        }
-        if !refused && response.error_code != ErrorCode::NONE || versions.of(Api::Metadata).is_none() {
-            return Err(Trouble::Unsupported);
-        }
-        entry.versions = versions;
-        entry.state = State::Ready;
-        let broker = entry.broker;
-        let role = entry.role;
-        self.brokers[broker].succeeded();
-        self.brokers[broker].want(role, false);
-        Ok(())
-    }
-
     /// A connection of this role to this broker that takes another request now, or `NIL`.
     pub(crate) fn accepting(&self, now: Instant, broker: u32, role: Role) -> u32 {
         let max = self.config.max_in_flight;
@@ -440,8 +357,4 @@ pub(crate) fn encode_for<'r, R: RequestMessage<'r>>(
     let encoded = encoded.ok()?;
     let len = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     Some(Encoded { head_len: len(encoded.head_len), frame_len: len(encoded.frame_len) })
-}
-
-fn start_of(bytes: &[u8]) -> [u8; 4] {
-    bytes.first_chunk().copied().unwrap_or_default()
 }

@@ -12,6 +12,7 @@ mod partition;
 mod partitioner;
 mod pool;
 mod response;
+mod rows;
 mod seal;
 mod sender;
 mod transaction;

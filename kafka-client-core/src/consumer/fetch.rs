@@ -175,40 +175,12 @@ impl<'m> Consumer<'m> {
         if bytes.is_empty() {
             return;
         }
-        let meta = &self.net.topics.partitions[index];
-        let start = offset_of(bytes);
-        let mut chunk = Chunk {
-            partition: index,
-            topic: meta.topic,
-            number: meta.number,
-            version: cursor.version,
-            start,
-            last: start,
-            end: start,
-            next: cursor.position,
-            high_watermark: answer.high_watermark,
-            corrupt: None,
-        };
-        let mut walk = batches(bytes);
-        let mut position = cursor.position;
-        let mut whole = false;
-        let mut damaged = false;
-        for batch in walk.by_ref() {
-            whole = true;
-            match batch {
-                Ok(batch) => position = position.max(batch.next_offset()),
-                Err(_) => damaged = true,
-            }
-        }
-        if !whole {
-            let need = u32::try_from(walk.need()).unwrap_or(u32::MAX);
+        let walk = Walk::over(bytes, cursor.position);
+        if let Some(need) = walk.larger_than_answer {
             let position = cursor.position;
             self.park(index, Notice::BatchTooLarge { position, need });
             return;
         }
-        // A batch with a bad header is handed out too: reading it says what is wrong and parks the partition.
-        let len = if damaged { bytes.len() } else { walk.consumed() };
-        chunk.end = start.saturating_add(u32::try_from(len).unwrap_or(0));
         let number = found.chunks.len();
         let listed = answer.aborted_transactions.iter().flat_map(|list| list.iter());
         for transaction in listed {
@@ -219,10 +191,24 @@ impl<'m> Consumer<'m> {
                 return;
             }
         }
+        let meta = &self.net.topics.partitions[index];
+        let start = offset_of(bytes);
+        let chunk = Chunk {
+            partition: index,
+            topic: meta.topic,
+            number: meta.number,
+            version: cursor.version,
+            start,
+            last: start,
+            end: start.saturating_add(walk.len),
+            next: cursor.position,
+            high_watermark: answer.high_watermark,
+            corrupt: None,
+        };
         if found.chunks.push(chunk).is_ok() {
-            cursor.position = position;
+            cursor.position = walk.next;
             cursor.buffered = true;
-            if damaged {
+            if walk.damaged {
                 // Nothing more until the application has seen it.
                 cursor.phase = Phase::Parked;
             }
@@ -258,6 +244,34 @@ impl<'m> Consumer<'m> {
             }
         };
         (cursor.phase, cursor.start, cursor.lost) = (Phase::Lookup, start, position);
+    }
+}
+
+/// What the headers of a partition's batches say.
+struct Walk {
+    /// The offset after the last whole batch.
+    next: i64,
+    /// Bytes of whole batches. One with a bad header counts too: reading it says what is wrong and parks the partition.
+    len: u32,
+    damaged: bool,
+    /// Not even the first batch is whole: its size.
+    larger_than_answer: Option<u32>,
+}
+
+impl Walk {
+    fn over(bytes: &[u8], position: i64) -> Walk {
+        let mut iter = batches(bytes);
+        let (mut next, mut whole, mut damaged) = (position, false, false);
+        for batch in iter.by_ref() {
+            whole = true;
+            match batch {
+                Ok(batch) => next = next.max(batch.next_offset()),
+                Err(_) => damaged = true,
+            }
+        }
+        let size = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let len = size(if damaged { bytes.len() } else { iter.consumed() });
+        Walk { next, len, damaged, larger_than_answer: (!whole).then(|| size(iter.need())) }
     }
 }
 

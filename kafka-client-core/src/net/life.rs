@@ -9,6 +9,7 @@ use super::{Action, Closed, Host, HostId, Net, RxBuf};
 use crate::random::backoff;
 use crate::storage::{NIL, Text};
 use crate::time::Instant;
+use crate::trace::note;
 
 impl<'m> Net<'m> {
     /// Adds an address of `bootstrap.servers`; false when there is no room.
@@ -120,6 +121,8 @@ impl<'m> Net<'m> {
 
     fn back_off(&mut self, now: Instant, broker: u32, trouble: Trouble) {
         let (base, max) = (self.config.reconnect_backoff, self.config.reconnect_backoff_max);
+        let host = &self.brokers[broker];
+        note!("{}:{}: not usable, attempt {}", &*host.host, host.port, host.failures);
         let wait = backoff(base, max, self.brokers[broker].failures, &mut self.random);
         let broker = &mut self.brokers[broker];
         broker.failures = broker.failures.saturating_add(1);

@@ -13,6 +13,7 @@ use crate::metadata::Topics;
 use crate::random::backoff;
 use crate::storage::{NIL, Table, Text};
 use crate::time::{Duration, Instant};
+use crate::trace::note;
 
 /// The state of the metadata.
 #[derive(Debug)]
@@ -175,6 +176,7 @@ impl<'m> Net<'m> {
         let brokers = &self.brokers;
         self.topics.apply(version, &response, |id| position_of(brokers, id));
         self.refresh.answers = self.refresh.answers.saturating_add(1);
+        note!("metadata: {} brokers, {} topics", response.brokers.len(), response.topics.len());
         self.refresh.due = now + self.config.metadata_max_age;
         let leaderless = response
             .topics

@@ -14,6 +14,7 @@ use crate::net::{Begin, ConnId, Transmit, encode_for};
 use crate::random::backoff;
 use crate::storage::NIL;
 use crate::time::Instant;
+use crate::trace::note;
 
 #[derive(Debug)]
 pub(crate) struct Identity {
@@ -40,6 +41,7 @@ impl Identity {
 
     /// A sequence was lost: the next epoch, or a new id when there is none.
     pub(crate) fn bump(&mut self) {
+        note!("producer {}: a sequence was lost in epoch {}", self.id, self.epoch);
         match self.epoch.checked_add(1) {
             Some(epoch) => self.epoch = epoch,
             None => (self.id, self.epoch) = (-1, -1),

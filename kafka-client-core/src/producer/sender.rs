@@ -4,16 +4,15 @@
 //! partition and request, and remembers them by the request; an answer, or the end of the connection, brings each
 //! back to be resolved or tried again.
 
-use kafka_proto::messages::produce::{PartitionProduceData, ProduceRequest, TopicProduceData};
-use kafka_proto::record::BATCH_HEADER_LEN;
-use kafka_proto::wire::{Array, Records, Source, Wire, Writer};
+use kafka_proto::messages::produce::ProduceRequest;
+use kafka_proto::wire::Array;
 
 use super::Producer;
 use super::batch::{Outcome, Place, SendError};
 use super::partition::Wait;
+use super::rows::RequestTopics;
 use crate::config::Acks;
 use crate::list::delist;
-use crate::metadata::Topics;
 use crate::metrics::count;
 use crate::net::api::Api;
 use crate::net::broker::Role;
@@ -22,6 +21,7 @@ use crate::net::{Begin, Closed, ConnId, PARTS_MAX, Part, RxBuf, Transmit, TxFram
 use crate::random::backoff;
 use crate::storage::{NIL, Storage};
 use crate::time::Instant;
+use crate::trace::note;
 
 impl<'m> Producer<'m> {
     /// A produce request for some broker that can take one.
@@ -121,7 +121,7 @@ impl<'m> Producer<'m> {
             if transactional && !self.transactions_v2() { version.min(V1_PRODUCE) } else { version };
         self.txn.begun |= transactional && !frame.parts.is_empty();
         while !frame.parts.is_empty() {
-            let topics = RequestTopics { parts: &frame.parts, producer: self };
+            let topics = RequestTopics::new(&frame.parts, self);
             let body = ProduceRequest {
                 transactional_id: transactional.then_some(&*self.txn.id),
                 acks: acks.to_wire(),
@@ -321,6 +321,15 @@ impl<'m> Producer<'m> {
         let pinned = batch.is_pinned();
         self.acc.partitions[partition].remove(&mut self.acc.pool.batches, slot);
         self.acc.pool.retire(slot);
+        if !matches!(outcome, Outcome::Acked { .. }) {
+            let meta = &self.net.topics.partitions[partition];
+            note!(
+                "topic {} partition {}: {} records not acknowledged",
+                meta.topic,
+                meta.number,
+                self.acc.pool.batches[slot].builder.count()
+            );
+        }
         let acked = matches!(outcome, Outcome::Acked { .. });
         let batch = &mut self.acc.pool.batches[slot];
         batch.outcome = Some(outcome);
@@ -359,64 +368,3 @@ impl<'m> Producer<'m> {
 
 /// The newest version that does not add partitions to the transaction by itself (KIP-890).
 const V1_PRODUCE: i16 = 11;
-
-/// The topics of a produce request, written from the parts of its frame.
-struct RequestTopics<'a, 'm> {
-    parts: &'a Storage<'m, Part<'m>>,
-    producer: &'a Producer<'m>,
-}
-
-impl<'a, 'm> RequestTopics<'a, 'm> {
-    fn topics(&self) -> &'a Topics<'m> {
-        &self.producer.net.topics
-    }
-
-    /// Topic and partition of the part at `index`; [`NIL`] past the end.
-    fn place(&self, index: usize) -> (u32, i32) {
-        let slot = self.parts.get(index).map_or(NIL, |part| part.batch);
-        let meta = &self.topics().partitions[self.producer.acc.pool.batches[slot].partition];
-        (meta.topic, meta.number)
-    }
-
-    /// The part with which the `index`-th topic begins.
-    fn start(&self, index: usize) -> usize {
-        let begins = |i: &usize| *i == 0 || self.place(*i).0 != self.place(*i - 1).0;
-        (0..self.parts.len()).filter(begins).nth(index).unwrap_or(self.parts.len())
-    }
-}
-
-impl Source for RequestTopics<'_, '_> {
-    fn len(&self) -> usize {
-        (0..self.parts.len()).filter(|i| *i == 0 || self.place(*i).0 != self.place(*i - 1).0).count()
-    }
-
-    fn write(&self, index: usize, w: &mut Writer<'_>) {
-        let start = self.start(index);
-        let topic = &self.topics().topics[self.place(start).0];
-        let partitions = RequestPartitions { topics: self, start, end: self.start(index + 1) };
-        TopicProduceData {
-            name: &topic.name,
-            topic_id: topic.id,
-            partition_data: Array::source(&partitions),
-        }
-        .write(w);
-    }
-}
-
-struct RequestPartitions<'a, 'm> {
-    topics: &'a RequestTopics<'a, 'm>,
-    start: usize,
-    end: usize,
-}
-
-impl Source for RequestPartitions<'_, '_> {
-    fn len(&self) -> usize {
-        self.end.saturating_sub(self.start)
-    }
-
-    fn write(&self, index: usize, w: &mut Writer<'_>) {
-        let at = self.start + index;
-        let len = self.topics.parts.get(at).map_or(BATCH_HEADER_LEN as u32, |part| part.len);
-        PartitionProduceData { index: self.topics.place(at).1, records: Records::Elsewhere { len } }.write(w);
-    }
-}

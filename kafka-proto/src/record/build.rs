@@ -99,7 +99,7 @@ impl BatchBuilder {
     ///
     /// # Errors
     /// [`NoRoom`] where `memory` is too small; nothing was changed then.
-    #[inline]
+    #[cfg_attr(feature = "std", inline(always))] // not inlined it costs a record of 100 B half as much again
     pub fn append(&mut self, memory: &mut [u8], record: &NewRecord<'_>) -> Result<u32, NoRoom> {
         let delta = self.timestamp_delta(record.timestamp);
         let index = self.count;
@@ -170,7 +170,7 @@ impl BatchBuilder {
 }
 
 /// Bytes of the record after its length field. Saturates, and then no memory is large enough.
-#[inline]
+#[cfg_attr(feature = "std", inline(always))]
 fn body_len(record: &NewRecord<'_>, timestamp_delta: i64, index: u32) -> usize {
     let mut len = 1 + varint_len(timestamp_delta) + varint_len(i64::from(index));
     len = len.saturating_add(nullable_len(record.key));
@@ -183,7 +183,7 @@ fn body_len(record: &NewRecord<'_>, timestamp_delta: i64, index: u32) -> usize {
     len
 }
 
-#[inline]
+#[cfg_attr(feature = "std", inline(always))]
 fn nullable_len(bytes: Option<&[u8]>) -> usize {
     match bytes {
         None => 1,

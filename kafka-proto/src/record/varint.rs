@@ -5,6 +5,7 @@
 use super::RecordFault;
 
 /// Zigzag: small magnitudes of either sign become small numbers.
+#[inline(always)]
 pub(crate) const fn zigzag(v: i64) -> u64 {
     ((v << 1) ^ (v >> 63)).cast_unsigned()
 }
@@ -15,6 +16,7 @@ const fn unzigzag(v: u64) -> i64 {
 }
 
 /// The length of something in memory, which fits. (A sum that saturated becomes −1, and no memory holds that much.)
+#[inline(always)]
 pub(crate) const fn as_i64(len: usize) -> i64 {
     len as i64
 }
@@ -24,6 +26,7 @@ const fn unzigzag32(v: u32) -> i32 {
 }
 
 /// How many bytes the zigzag varint of `v` takes, 1 to 10 (to 5 for values of 32 bits).
+#[cfg_attr(feature = "std", inline(always))]
 pub(crate) const fn varint_len(v: i64) -> usize {
     let bits = 64 - (zigzag(v) | 1).leading_zeros();
     // ceil(bits / 7) for 1..=64, without a division.

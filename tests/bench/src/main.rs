@@ -1,10 +1,14 @@
 //! What a batch of 1,000 records of 100 B costs to build and to read: ours, a loop written by hand for this one shape,
 //! and (feature `peers`) other clients' codecs, in one run. Thread CPU time, medians; heap allocations are counted.
 //!
-//! `cargo run --release -p kafka-bench-codec [--features peers]`
+//! Then the codecs, and a large metadata response.
+//!
+//! `cargo run --release -p kafka-bench-codec [--features peers,codecs,zstd-c]`
 
+mod codecs;
 mod hand;
 mod measure;
+mod metadata;
 mod ours;
 #[cfg(feature = "peers")]
 mod peers;
@@ -50,6 +54,8 @@ fn main() {
     #[cfg(feature = "peers")]
     peers::run(&mut table, &values, &wire);
     table.print();
+    codecs::run(&wire);
+    metadata::run();
 }
 
 /// What each reader reports, so that none may skip the work: the bytes of all values and the sum of the first of each.

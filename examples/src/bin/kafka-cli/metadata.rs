@@ -1,0 +1,61 @@
+//! `kafka-cli metadata`.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use kafka_examples::args::{Failure, Parsed};
+use kafka_std::admin::{Admin, Cluster, TopicInfo};
+use kafka_std::{Error, ErrorCode};
+
+/// Runs the command. The output is kcat's.
+pub fn run(args: &Parsed) -> Result<(), Failure> {
+    let servers = args.required("bootstrap")?;
+    let timeout = Duration::from_secs(args.number("timeout")?.unwrap_or(10));
+    let wanted: Vec<&str> = args.all("topic").collect();
+    let mut admin = Admin::connect_within(servers, timeout).map_err(|error| match error {
+        Error::Config(error) => args.usage(error.to_string()),
+        other => other.into(),
+    })?;
+    let cluster = admin.metadata((!wanted.is_empty()).then_some(&wanted))?;
+    match print(&cluster, wanted.is_empty(), &mut io::stdout().lock()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error.into()),
+        _ => {}
+    }
+    let missing = cluster.topics.iter().filter(|topic| topic.error != ErrorCode::NONE);
+    let missing: Vec<String> =
+        missing.map(|topic| format!("topic {}: {}", topic.name, topic.error)).collect();
+    if !wanted.is_empty() && !missing.is_empty() {
+        return Err(Failure::Failed(missing.join("; ")));
+    }
+    Ok(())
+}
+
+fn print(cluster: &Cluster, all: bool, out: &mut impl Write) -> io::Result<()> {
+    let id = cluster.id.as_deref().unwrap_or("without id");
+    writeln!(out, "Metadata for {} (cluster {id}):", if all { "all topics" } else { "these topics" })?;
+    writeln!(out, " {} brokers:", cluster.brokers.len())?;
+    for broker in &cluster.brokers {
+        let rack = broker.rack.as_ref().map_or(String::new(), |rack| format!(", rack {rack}"));
+        let controller = if cluster.controller == Some(broker.id) { " (controller)" } else { "" };
+        writeln!(out, "  broker {} at {}:{}{rack}{controller}", broker.id, broker.host, broker.port)?;
+    }
+    writeln!(out, " {} topics:", cluster.topics.len())?;
+    cluster.topics.iter().try_for_each(|topic| print_topic(topic, out))?;
+    out.flush()
+}
+
+fn print_topic(topic: &TopicInfo, out: &mut impl Write) -> io::Result<()> {
+    let error = if topic.error == ErrorCode::NONE { String::new() } else { format!(" {}", topic.error) };
+    writeln!(out, "  topic \"{}\" with {} partitions:{error}", topic.name, topic.partitions.len())?;
+    for partition in &topic.partitions {
+        let leader = partition.leader.map_or("none".into(), |id| id.to_string());
+        let (replicas, isr) = (ids(&partition.replicas), ids(&partition.isr));
+        let number = partition.partition;
+        writeln!(out, "    partition {number}, leader {leader}, replicas: {replicas}, isrs: {isr}")?;
+    }
+    Ok(())
+}
+
+fn ids(ids: &[i32]) -> String {
+    ids.iter().map(i32::to_string).collect::<Vec<_>>().join(",")
+}
