@@ -114,6 +114,16 @@ impl Partition {
         self.queued += 1;
     }
 
+    /// Puts a batch into the queue right behind another one.
+    pub(crate) fn insert_after(&mut self, batches: &mut Table<'_, Batch<'_>>, slot: u32, new: u32) {
+        batches[new].next = batches[slot].next;
+        batches[slot].next = new;
+        if self.tail == slot {
+            self.tail = new;
+        }
+        self.queued += 1;
+    }
+
     /// The next partition in the list of those that wait for their backoff.
     pub(crate) fn next_delayed(&self) -> u32 {
         self.delayed.next()

@@ -84,6 +84,7 @@ impl<'m> Pool<'m> {
             created: now,
             older: newest,
             serial,
+            whole: slot,
             ..Batch::default()
         };
         match newest {
@@ -118,6 +119,25 @@ impl<'m> Pool<'m> {
     #[cfg(not(feature = "alloc"))]
     fn allocate(&mut self, _size: usize) -> u32 {
         NIL
+    }
+
+    /// A slot for a part of `whole`: as old as that, and waited for by the same flush.
+    pub(crate) fn acquire_part(&mut self, now: Instant, size: usize, slot: u32) -> u32 {
+        let part = self.acquire(now, size);
+        if part == NIL {
+            return NIL;
+        }
+        self.retire(part);
+        let batch = &self.batches[slot];
+        let (created, serial, newer) = (batch.created, batch.serial, batch.newer);
+        self.batches[slot].newer = part;
+        match newer {
+            NIL => self.newest = part,
+            _ => self.batches[newer].older = part,
+        }
+        let entry = &mut self.batches[part];
+        (entry.created, entry.serial, entry.older, entry.newer) = (created, serial, slot, newer);
+        part
     }
 
     /// Takes a batch out of the order of age: it is resolved.
