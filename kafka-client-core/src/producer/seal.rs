@@ -1,6 +1,6 @@
 //! Sealing: checksum and compression, done by the adapter while nobody holds the core.
 
-use kafka_proto::compress::{Workspace, compress_batch};
+use kafka_proto::compress::{Workspace, compress_batch, is_built};
 use kafka_proto::record::{BatchBuilder, Codec, Stamp, restamp};
 
 use super::Producer;
@@ -42,6 +42,11 @@ impl core::fmt::Debug for Seal<'_> {
     }
 }
 
+/// Whether there is something to compress with. Never, and nothing of it is linked, in a build without codecs.
+fn compresses(codec: Codec) -> bool {
+    codec != Codec::None && is_built(codec)
+}
+
 impl Seal<'_> {
     /// Writes the header, compresses where the producer is configured to, and computes the checksum.
     pub fn run(&mut self) {
@@ -50,7 +55,7 @@ impl Seal<'_> {
             return;
         }
         self.len = self.builder.finish(&mut self.mem, &self.stamp);
-        if self.codec != Codec::None {
+        if compresses(self.codec) {
             self.compress();
         }
     }
@@ -74,7 +79,7 @@ impl Seal<'_> {
 impl<'m> Producer<'m> {
     /// A batch to be sealed, full ones first; due ones when a request may go.
     pub fn poll_seal(&mut self, now: Instant) -> Option<Seal<'m>> {
-        if self.config.codec != Codec::None && self.scratch.is_none() {
+        if compresses(self.config.codec) && self.scratch.is_none() {
             return None;
         }
         while let Some(partition) = delist(&mut self.acc.partitions, &mut self.acc.full, Wait::Full) {
