@@ -43,7 +43,8 @@ impl<'m> Net<'m> {
         entry.deadline = now + timeout;
         let broker = entry.broker;
         // A broker that reset the connection on our newest version is asked with an older one.
-        let version = [newest, 3, 0].get(usize::from(self.brokers[broker].hello)).copied().unwrap_or(0);
+        let version =
+            [newest, newest.min(3), 0].get(usize::from(self.brokers[broker].hello)).copied().unwrap_or(0);
         self.conns[conn.index].hello = Some(version);
         match self.conns[conn.index].rx.is_some() {
             true => self.note_idle_rx(),
