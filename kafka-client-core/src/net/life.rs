@@ -7,6 +7,7 @@ use super::broker::{BOOTSTRAP, Broker, ROLES, Resolution, Role, Trouble};
 use super::connection::{ConnId, Request, State};
 use super::{Action, Closed, Host, HostId, Net, RxBuf};
 use crate::random::backoff;
+use crate::recall::recalled;
 use crate::storage::{NIL, Text};
 use crate::time::Instant;
 use crate::trace::note;
@@ -135,7 +136,7 @@ impl<'m> Net<'m> {
         let idle = self.config.connections_max_idle;
         for index in self.conns.indices() {
             let conn = &mut self.conns[index];
-            if conn.muted_until <= now {
+            if conn.muted_until <= now && !recalled!(F5MutedForEver) {
                 conn.muted_until = Instant(0);
             }
             if conn.next_deadline(conn.last_used + idle) > now {
@@ -203,7 +204,7 @@ impl<'m> Net<'m> {
             self.conns[closing].state = State::Closed;
             return Some(Action::Close(self.id(closing)));
         }
-        if self.closing {
+        if self.closing && !recalled!(F4OpenAfterClose) {
             return None;
         }
         if self.refresh_is_due(now) {

@@ -10,6 +10,7 @@ use crate::list::{delist, enlist};
 use crate::metrics::count;
 use crate::net::PARTS_MAX;
 use crate::net::broker::Role;
+use crate::recall::recalled;
 use crate::storage::{Mem, NIL};
 use crate::time::Instant;
 
@@ -131,10 +132,12 @@ impl<'m> Producer<'m> {
             return queue.stamped < self.net.config.max_in_flight;
         }
         let current = queue.producer_id == self.identity.id && queue.epoch == self.identity.epoch;
+        let established = queue.established || recalled!(B11OvertakeUnknown);
+        let follows = current && established || recalled!(B8MixEpochs);
         self.identity.is_known()
             && !queue.unresolved
             && queue.stamped < self.net.config.max_in_flight
-            && (queue.stamped == 0 || (current && queue.established))
+            && (queue.stamped == 0 || follows)
     }
 
     fn seal_of(&mut self, partition: u32) -> Option<Seal<'m>> {
@@ -154,7 +157,9 @@ impl<'m> Producer<'m> {
         if self.config.idempotence {
             if queue.producer_id != self.identity.id || queue.epoch != self.identity.epoch {
                 (queue.producer_id, queue.epoch) = (self.identity.id, self.identity.epoch);
-                queue.next_sequence = 0;
+                if !recalled!(B7KeepSequenceUnderNewEpoch) || queue.epoch < 0 {
+                    queue.next_sequence = if recalled!(NearLastSequence) { i32::MAX - 20 } else { 0 };
+                }
                 queue.established = false;
             }
             batch.stamp = Stamp {
