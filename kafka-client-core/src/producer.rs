@@ -106,8 +106,8 @@ impl<'m> Producer<'m> {
             });
         }
         let slot_size = memory.slot_size.min(config.batch_size.max(config.max_request_size) as usize);
-        let fill = Fill::new(&config, slot_size);
         let pool = Pool::new(memory.batches, slot_size, config.buffer_memory);
+        let fill = Fill::new(&config, pool.slot_size());
         Ok(Producer {
             config,
             net,

@@ -128,6 +128,8 @@ pub(crate) struct Batch<'m> {
     /// `None` while it is out with the adapter.
     pub(crate) mem: Option<Mem<'m>>,
     pub(crate) builder: BatchBuilder,
+    /// What its memory cost of `buffer.memory`.
+    pub(crate) charged: u64,
     /// Bytes of `mem` that records may take.
     pub(crate) limit: u32,
     /// Bytes to send, once sealed.
@@ -177,6 +179,7 @@ impl Default for Batch<'_> {
         Batch {
             mem: None,
             builder: BatchBuilder::new(),
+            charged: 0,
             limit: 0,
             len: 0,
             place: Place::Free,

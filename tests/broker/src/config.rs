@@ -58,6 +58,8 @@ pub struct Config {
     pub segment_bytes: usize,
     /// Bytes kept per partition, index included.
     pub retention_bytes: u64,
+    /// Bytes kept over all partitions; beyond it the largest partitions lose their oldest segments.
+    pub max_log_bytes: u64,
     /// Topics at most.
     pub max_topics: usize,
     /// Partitions at most, over all topics.
@@ -116,6 +118,7 @@ impl Default for Config {
             max_message_bytes: 1_048_588,
             segment_bytes: 4 << 20,
             retention_bytes: 256 << 20,
+            max_log_bytes: 8 << 30,
             max_topics: 2_000,
             max_partitions: 20_000,
             max_producers: 10_000,

@@ -18,6 +18,7 @@ kafka-broker: a Kafka cluster in one process; what it holds is gone when it stop
   --max-connections N     (default 1000)
   --max-topics N          (default 2000)
   --retention-bytes N     kept per partition, the oldest go first (default 268435456)
+  --max-log-bytes N       kept over all partitions (default 8589934592)
   --seed N                decides everything random (default 1)
   --help";
 
@@ -75,6 +76,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<(Config, Liste
             "--max-connections" => config.max_connections = number(&name, &value()?)?,
             "--max-topics" => config.max_topics = number(&name, &value()?)?,
             "--retention-bytes" => config.retention_bytes = number(&name, &value()?)?,
+            "--max-log-bytes" => config.max_log_bytes = number(&name, &value()?)?,
             _ => return Err(format!("{name}: no such option")),
         }
     }
