@@ -42,6 +42,8 @@ pub(super) struct Listeners {
     state: Option<Owner<BatchState>>,
     tokens: Vec<Tokened>,
     callbacks: Vec<(u32, i64, Callback)>,
+    /// What became of parts of the batch, where it was sent in parts.
+    parts: Vec<(u32, Outcome)>,
 }
 
 /// Threads and tasks that wait for room in the pool, or for a topic's partitions.
@@ -325,7 +327,8 @@ impl Client for State {
             work.signals.append(&mut self.flushes);
         }
         while let Some(delivery) = self.core.poll_delivery() {
-            let listeners = self.listeners.get_mut(delivery.batch.slot()).map(std::mem::take);
+            let listeners = self.listeners.get_mut(delivery.batch.slot());
+            let listeners = listeners.and_then(|listeners| ended(listeners, &delivery));
             work.ended.push((delivery, listeners.unwrap_or_default()));
             self.telling += 1;
         }
@@ -402,15 +405,28 @@ impl Client for State {
     }
 }
 
+/// The listeners of a batch when all of it has ended.
+fn ended(listeners: &mut Listeners, delivery: &core::Delivery) -> Option<Listeners> {
+    if delivery.parts_left > 0 || !listeners.parts.is_empty() {
+        listeners.parts.push((delivery.first, delivery.outcome));
+    }
+    (delivery.parts_left == 0).then(|| std::mem::take(listeners))
+}
+
 /// Tells the listeners of a batch its outcome; returns the number of a thread that slept for it. A callback that panics
 /// has had its turn; the thread goes on.
 fn tell(outcome: Outcome, listeners: &mut Listeners, handler: Option<&Handler>) -> Option<u64> {
     let mut state = listeners.state.take()?;
+    let in_parts = !listeners.parts.is_empty();
+    if in_parts {
+        state.set_parts(std::mem::take(&mut listeners.parts));
+    }
     let waited = state.complete(outcome);
     if let Some(handler) = handler.filter(|_| !listeners.tokens.is_empty()) {
-        let mut all = result(outcome, state.handle(), 0, 0);
+        let mut all = result(state.handle(), 0, 0);
         for Tokened { token, timestamp, index } in &listeners.tokens {
             match &mut all {
+                _ if in_parts => all = result(state.handle(), *index, *timestamp),
                 Ok(record) => (record.index, record.timestamp) = (*index, *timestamp),
                 Err(error) => error.set_place(*index, *timestamp),
             }
@@ -419,7 +435,7 @@ fn tell(outcome: Outcome, listeners: &mut Listeners, handler: Option<&Handler>) 
     }
     listeners.tokens.clear();
     for (index, timestamp, callback) in listeners.callbacks.drain(..) {
-        let one = result(outcome, state.handle(), index, timestamp);
+        let one = result(state.handle(), index, timestamp);
         isolated(|| callback(one));
     }
     waited
