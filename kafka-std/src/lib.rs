@@ -30,7 +30,7 @@
 //! # }
 //! ```
 //!
-//! * [`Producer`] sends [`Record`]s; [`ProducerBuilder`](producer::ProducerBuilder) takes Java's dotted names
+//! * [`Producer`] sends [`Record`]s; [`ProducerBuilder`] takes Java's dotted names
 //!   (`linger.ms`) and typed settings alike.
 //! * [`Consumer`] reads assigned partitions; records borrow from the buffer they were received in.
 //! * [`Admin`] lists the cluster and creates topics.

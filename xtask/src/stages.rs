@@ -37,6 +37,13 @@ pub const STAGES: &[Stage] = &[
         needs: &[Tool::Kcat],
         run: build::test,
     },
+    Stage {
+        name: "hostile",
+        what: "two million decodes of bytes that mean harm",
+        needs: &[],
+        run: build::hostile,
+    },
+    Stage { name: "sim", what: "simulated clusters with faults, and a checker", needs: &[], run: build::sim },
     Stage { name: "doc", what: "rustdoc without a warning", needs: &[], run: source::doc },
     Stage {
         name: "embedded",
