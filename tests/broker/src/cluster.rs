@@ -233,8 +233,9 @@ impl Cluster {
     }
 
     fn serve(&mut self, conn: ConnId, frame: &[u8]) {
-        let Some(node) = self.conns.get(conn).map(|c| c.node) else { return };
-        if let Err(Hangup(reason)) = self.serve_frame(conn, node, frame) {
+        let Some((node, bare)) = self.conns.get(conn).map(|c| (c.node, c.login.is_bare())) else { return };
+        let served = if bare { self.bare_sasl(conn, frame) } else { self.serve_frame(conn, node, frame) };
+        if let Err(Hangup(reason)) = served {
             self.conns.close(conn, reason);
         }
     }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::sasl::{MECHANISMS, Sasl};
+
 /// The Kafka release whose versions and quirks are imitated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Release {
@@ -98,6 +100,8 @@ pub struct Config {
     pub consumer_session_timeout_ms: u64,
     /// `group.consumer.heartbeat.interval.ms` (KIP-848).
     pub consumer_heartbeat_interval_ms: i32,
+    /// Who may come in; without users anybody.
+    pub sasl: Sasl,
     /// Fetch responses may end in the middle of a batch, as Kafka's do.
     pub cut_off_batches: bool,
 }
@@ -138,6 +142,7 @@ impl Default for Config {
             group_session_timeout_ms: (6_000, 1_800_000),
             consumer_session_timeout_ms: 45_000,
             consumer_heartbeat_interval_ms: 5_000,
+            sasl: Sasl::default(),
             cut_off_batches: true,
         }
     }
@@ -173,6 +178,9 @@ impl Config {
         }
         if !(0..=2).contains(&self.transaction_version) {
             return wrong(format!("transaction.version is {}, not 0 to 2", self.transaction_version));
+        }
+        if let Some(odd) = self.sasl.mechanisms.iter().find(|m| !MECHANISMS.contains(&m.as_str())) {
+            return wrong(format!("SASL mechanism {odd:?} is none of {}", MECHANISMS.join(", ")));
         }
         if self.max_message_bytes < 1024 || self.segment_bytes < 1024 || self.segment_bytes > 1 << 30 {
             return wrong("message and segment bytes are at least 1024, a segment at most 1 GiB".into());

@@ -9,7 +9,7 @@ use kafka_proto::api::Direction;
 use kafka_proto::frame::encode_request;
 use kafka_proto::messages::*;
 use kafka_proto::record::Stamp;
-use kafka_proto::{ApiKey, Array, Message, Records, Request, Uuid};
+use kafka_proto::{ApiKey, Array, Records, Request, Uuid};
 
 /// SplitMix64.
 struct Random(u64);
