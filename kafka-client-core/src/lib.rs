@@ -178,6 +178,10 @@ pub mod metrics;
 pub mod net;
 pub mod producer;
 mod random;
+#[cfg(feature = "recall")]
+pub mod recall;
+#[cfg(not(feature = "recall"))]
+mod recall;
 pub mod resources;
 pub mod storage;
 pub mod time;

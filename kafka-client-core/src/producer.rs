@@ -15,6 +15,7 @@ mod response;
 mod rows;
 mod seal;
 mod sender;
+mod split;
 mod transaction;
 mod transaction_answers;
 mod transaction_rows;
@@ -105,8 +106,8 @@ impl<'m> Producer<'m> {
             });
         }
         let slot_size = memory.slot_size.min(config.batch_size.max(config.max_request_size) as usize);
-        let fill = Fill::new(&config, slot_size);
         let pool = Pool::new(memory.batches, slot_size, config.buffer_memory);
+        let fill = Fill::new(&config, pool.slot_size());
         Ok(Producer {
             config,
             net,
@@ -357,12 +358,20 @@ impl<'m> Producer<'m> {
 
     /// The delivery was dealt with: its slot may be used again.
     pub fn release(&mut self, delivery: &Delivery) {
-        let slot = delivery.batch.slot;
-        let batch = &mut self.acc.pool.batches[slot];
-        if batch.generation == delivery.batch.generation && batch.outcome.is_some() {
-            batch.released = true;
-            self.acc.free_if_done(slot);
+        let (whole, part) = (delivery.batch.slot, delivery.slot);
+        let batch = &self.acc.pool.batches[whole];
+        let ended = self.acc.pool.batches[part].outcome.is_some() && !self.acc.pool.batches[part].released;
+        if batch.generation != delivery.batch.generation || !ended {
+            return;
         }
+        let batch = &mut self.acc.pool.batches[whole];
+        batch.unreleased = batch.unreleased.saturating_sub(1);
+        self.acc.pool.batches[part].released = true;
+        if part != whole {
+            self.acc.pool.batches[part].unreleased = 0;
+            self.acc.free_if_done(part);
+        }
+        self.acc.free_if_done(whole);
     }
 
     // ---- What to do next ----
@@ -370,14 +379,20 @@ impl<'m> Producer<'m> {
     /// The end of a batch, oldest first. Its slot stays taken until [`release`](Self::release).
     pub fn poll_delivery(&mut self) -> Option<Delivery> {
         let slot = self.acc.pop_resolved();
+        let whole = self.acc.pool.batches[slot].whole;
+        let outcome = self.acc.pool.batches[slot].outcome?;
+        self.acc.pool.batches[whole].untold = self.acc.pool.batches[whole].untold.saturating_sub(1);
         let batch = &self.acc.pool.batches[slot];
         let meta = &self.net.topics.partitions[batch.partition];
         Some(Delivery {
-            batch: self.acc.pool.id(slot),
+            batch: self.acc.pool.id(whole),
             topic: TopicId(meta.topic),
             partition: meta.number,
+            first: batch.first,
             count: batch.builder.count(),
-            outcome: batch.outcome?,
+            parts_left: self.acc.pool.batches[whole].untold,
+            outcome,
+            slot,
         })
     }
 }

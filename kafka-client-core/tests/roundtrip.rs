@@ -12,6 +12,7 @@ use kafka_proto::record::{Codec, NewRecord};
 use support::Wire;
 
 const SECOND: Duration = Duration::from_millis(1000);
+const MINUTE: Duration = Duration::from_millis(60_000);
 
 fn cluster(nodes: i32) -> Config {
     Config { nodes, topics: vec![("t".into(), 3)], ..Config::default() }
@@ -56,7 +57,7 @@ fn produce<'m>(wire: &mut Wire<'m>, producer: &mut Producer<'m>, count: u32) -> 
     producer.flush(wire.now);
     let mut rest = Vec::new();
     assert!(
-        wire.run_until(producer, SECOND, seal_and_collect(&mut rest), |p| !p.unresolved()),
+        wire.run_until(producer, MINUTE, seal_and_collect(&mut rest), |p| !p.unresolved()),
         "not flushed"
     );
     out.append(&mut rest);
@@ -237,4 +238,47 @@ fn batches_that_compress_well_take_more_records() {
     let mean = (after.batch_bytes - before.batch_bytes) / batches;
     assert!(mean > 1_500, "{mean} bytes a batch before compression");
     assert!((after.sent_bytes - before.sent_bytes) / batches < 1_300, "{after:?}");
+}
+
+#[test]
+fn a_batch_that_is_too_large_for_the_topic_is_sent_in_parts() {
+    for codec in [Codec::None, Codec::Lz4] {
+        let config = Config { max_message_bytes: 1024, ..cluster(1) };
+        let mut wire = Wire::new(config);
+        let mut producer = owned(ProducerConfig { codec, batch_size: 4096, ..ProducerConfig::DEFAULT });
+        let deliveries = produce(&mut wire, &mut producer, 1_000);
+        all_acked(&deliveries, 1_000);
+        assert!(deliveries.iter().any(|d| d.first > 0), "some were split");
+        // Each part says where its records are, and every record of a batch is told of once.
+        for d in &deliveries {
+            let Outcome::Acked { base_offset: Some(base), .. } = d.outcome else { panic!("{d:?}") };
+            let log = wire.cluster.log("t", d.partition).expect("a log");
+            let of_part: Vec<_> =
+                log.iter().filter(|r| (base..base + i64::from(d.count)).contains(&r.offset)).collect();
+            assert_eq!(of_part.len(), d.count as usize);
+        }
+        check_consumed(consume(&mut wire, 1_000), 1_000);
+        assert_eq!(producer.slots_in_use(), 0, "every slot is free again");
+    }
+}
+
+#[test]
+fn a_record_that_is_too_large_for_the_topic_is_not_written() {
+    let mut wire = Wire::new(Config { max_message_bytes: 1024, ..cluster(1) });
+    let mut producer = owned(ProducerConfig::DEFAULT);
+    let topic = producer.topic("t".into()).expect("a topic");
+    let mut out = Vec::new();
+    wire.run_until(&mut producer, SECOND, seal_and_collect(&mut out), |p| p.partitions(topic) > 0);
+    for len in [2000, 10, 2000, 10] {
+        let record = NewRecord { value: Some(&[7; 2000][..len]), ..NewRecord::default() };
+        producer.append(wire.now, topic, Some(0), &record).expect("taken");
+    }
+    producer.flush(wire.now);
+    let mut out = Vec::new();
+    assert!(wire.run_until(&mut producer, SECOND, seal_and_collect(&mut out), |p| !p.unresolved()));
+    out.sort_by_key(|d| d.first);
+    let fates: Vec<_> =
+        out.iter().map(|d| (d.first, d.count, matches!(d.outcome, Outcome::Acked { .. }))).collect();
+    assert_eq!(fates, [(0, 1, false), (1, 1, true), (2, 1, false), (3, 1, true)]);
+    assert_eq!(out.iter().filter(|d| d.parts_left == 0).count(), 1, "the end of the whole is told once");
 }

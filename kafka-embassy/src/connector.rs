@@ -62,34 +62,31 @@ impl Resolver for Literals {
 
 /// The address that an IPv4 literal is. A parser of its own, because the standard library's costs ten times the flash.
 pub fn literal(host: &str) -> Addresses {
-    let mut octets = [0_u8; 4];
-    let mut parts = host.split('.');
-    for octet in &mut octets {
-        match parts.next().and_then(decimal) {
-            Some(value) => *octet = value,
-            None => return Addresses::new(),
+    let mut addresses = Addresses::new();
+    let mut address = 0_u32;
+    let (mut value, mut digits, mut dots) = (0_u32, 0_u32, 0_u32);
+    for byte in host.bytes() {
+        match byte {
+            // As in the standard library, no octet begins with a zero that it could do without.
+            b'0'..=b'9' if digits == 0 || value > 0 => {
+                value = value * 10 + u32::from(byte - b'0');
+                digits += 1;
+            }
+            b'.' if digits > 0 => {
+                address = address << 8 | value;
+                (value, digits, dots) = (0, 0, dots + 1);
+            }
+            _ => return addresses,
+        }
+        if value > 255 || dots > 3 {
+            return addresses;
         }
     }
-    let mut addresses = Addresses::new();
-    if parts.next().is_none() {
+    if dots == 3 && digits > 0 {
         // One address fits into an empty list.
-        let _ = addresses.push(IpAddr::V4(Ipv4Addr::from(octets)));
+        let _ = addresses.push(IpAddr::V4(Ipv4Addr::from(address << 8 | value)));
     }
     addresses
-}
-
-fn decimal(text: &str) -> Option<u8> {
-    if text.is_empty() || text.len() > 3 {
-        return None;
-    }
-    let mut value = 0_u16;
-    for digit in text.bytes() {
-        if !digit.is_ascii_digit() {
-            return None;
-        }
-        value = value * 10 + u16::from(digit - b'0');
-    }
-    u8::try_from(value).ok()
 }
 
 #[cfg(test)]
@@ -110,6 +107,13 @@ mod tests {
             "1..2.3",
             "-1.2.3.4",
             "1.2.3.+4",
+            "01.2.3.4",
+            "1.2.3.00",
+            "1.2.3.",
+            ".1.2.3",
+            "1.2.3.4.",
+            "1.2.3.0",
+            "4294967297.1.1.1",
         ] {
             let expected: Option<Ipv4Addr> = text.parse().ok();
             assert_eq!(literal(text).first().copied(), expected.map(IpAddr::V4), "{text}");

@@ -58,7 +58,7 @@ macro_rules! apis {
             /// The versions this crate reads and writes. `None` for an unknown key.
             pub const fn versions(self) -> Option<VersionRange> {
                 match self.0 {
-                    $($key => Some(VersionRange { min: $min, max: $max }),)*
+                    $($key => Some(VersionRange::spoken($min, $max, flexible_from!($flexible))),)*
                     _ => None,
                 }
             }
@@ -147,7 +147,7 @@ macro_rules! message {
         impl<'a> Message<'a> for $name { message! { @ $($rest)* } }
     };
     (@ $min:literal, $max:literal, $flexible:tt) => {
-        const VERSIONS: VersionRange = VersionRange { min: $min, max: $max };
+        const VERSIONS: VersionRange = VersionRange::spoken($min, $max, flexible_from!($flexible));
         const FLEXIBLE_FROM: i16 = flexible_from!($flexible);
     };
 }

@@ -1,37 +1,34 @@
 //! CRC-32C (Castagnoli), the checksum of a record batch.
 //!
-//! With `std` the processor's own instruction does the work; without, a table of 1 KiB in flash does.
+//! With `std` the processor's own instruction does the work; without, a table of 64 bytes in flash does.
 
 #[cfg(any(test, not(feature = "std")))]
 mod table {
     /// The polynomial, bits reversed.
     const POLYNOMIAL: u32 = 0x82f6_3b78;
 
-    /// What a byte does to the register.
-    static TABLE: [u32; 256] = {
-        let mut table = [0; 256];
-        let mut byte = 0u32;
-        while byte < 256 {
-            let mut sum = byte;
+    /// What half a byte does to the register. A table for whole bytes is 16 times as large and not twice as fast.
+    static TABLE: [u32; 16] = {
+        let mut table = [0; 16];
+        let mut half = 0u32;
+        while half < 16 {
+            let mut sum = half;
             let mut bit = 0;
-            while bit < 8 {
+            while bit < 4 {
                 sum = if sum & 1 == 0 { sum >> 1 } else { sum >> 1 ^ POLYNOMIAL };
                 bit += 1;
             }
-            table[byte as usize] = sum;
-            byte += 1;
+            table[half as usize] = sum;
+            half += 1;
         }
         table
     };
 
     /// Continues `sum`, a finished checksum, over `bytes`.
     pub(super) fn append(sum: u32, bytes: &[u8]) -> u32 {
-        let step = |sum: u32, byte: &u8| {
-            let [low, ..] = sum.to_le_bytes();
-            // An index of eight bits is never outside.
-            TABLE[usize::from(low ^ byte)] ^ sum >> 8
-        };
-        !bytes.iter().fold(!sum, step)
+        // An index of four bits is never outside.
+        let step = |sum: u32| TABLE[sum as usize & 15] ^ sum >> 4;
+        !bytes.iter().fold(!sum, |sum, byte| step(step(sum ^ u32::from(*byte))))
     }
 }
 

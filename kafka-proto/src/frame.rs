@@ -7,7 +7,7 @@
 
 use crate::api::ApiKey;
 use crate::message::{Message, Request};
-use crate::wire::{DecodeError, EncodeError, Fault, Reader, VersionRange, Writer};
+use crate::wire::{DecodeError, EncodeError, FLEXIBLE, Fault, Reader, VersionRange, Writer};
 
 /// Bytes of the length in front of every frame.
 pub const LENGTH_LEN: usize = 4;
@@ -74,7 +74,7 @@ fn request_frame(
     w.i16(version);
     w.i32(correlation_id);
     w.nullable_str(client_id);
-    if version >= api.flexible_from {
+    if FLEXIBLE && version >= api.flexible_from {
         w.set_flexible();
         w.uvarint(0);
     }
@@ -99,6 +99,14 @@ fn finish(out: &mut [u8], frame: Result<EncodedFrame, EncodeError>) -> Result<En
     Ok(frame)
 }
 
+/// Whether the version has the longer header. A build without flexible versions looks nothing up.
+fn is_flexible(key: ApiKey, version: i16) -> Result<bool, DecodeError> {
+    if !FLEXIBLE {
+        return Ok(false);
+    }
+    Ok(version >= key.flexible_from().ok_or(DecodeError::new(Fault::ApiKey, 0))?)
+}
+
 /// Reads the header of a request, given the frame without its length; returns the body too.
 pub fn decode_request_header(frame: &[u8]) -> Result<(RequestHeader<'_>, &[u8]), DecodeError> {
     let mut r = Reader::new(frame, 0, false);
@@ -106,9 +114,9 @@ pub fn decode_request_header(frame: &[u8]) -> Result<(RequestHeader<'_>, &[u8]),
     let api_version = r.i16();
     let correlation_id = r.i32();
     r.verdict()?;
-    let flexible_from = api_key.flexible_from().ok_or(DecodeError::new(Fault::ApiKey, 0))?;
+    let flexible = is_flexible(api_key, api_version)?;
     let client_id = r.nullable_str();
-    if api_version >= flexible_from {
+    if flexible {
         r.set_flexible();
         r.skip_tags();
     }
@@ -142,8 +150,8 @@ pub fn encode_response<'a, M: Message<'a>>(
 /// Reads the header of the response to a request of this API and version, given the frame without its length; returns
 /// the correlation id and the body.
 pub fn decode_response_header(key: ApiKey, version: i16, frame: &[u8]) -> Result<(i32, &[u8]), DecodeError> {
-    let flexible_from = key.flexible_from().ok_or(DecodeError::new(Fault::ApiKey, 0))?;
-    let mut r = Reader::new(frame, 0, version >= flexible_from && key != ApiKey::API_VERSIONS);
+    let flexible = is_flexible(key, version)?;
+    let mut r = Reader::new(frame, 0, flexible && key != ApiKey::API_VERSIONS);
     let correlation_id = r.i32();
     r.skip_tags();
     r.verdict()?;
@@ -160,7 +168,30 @@ pub fn frame_len(prefix: [u8; LENGTH_LEN], max: usize) -> Result<usize, DecodeEr
     }
 }
 
-#[cfg(test)]
+/// A build without flexible versions.
+#[cfg(all(test, not(feature = "flexible")))]
+mod classic {
+    use super::*;
+    use crate::messages::{MetadataRequest, MetadataResponse};
+
+    #[test]
+    fn flexible_versions_are_refused_and_older_ones_spoken() {
+        assert_eq!(ApiKey::METADATA.versions(), Some(VersionRange { min: 0, max: 7 }));
+        assert_eq!(ApiKey::INIT_PRODUCER_ID.versions(), Some(VersionRange { min: 0, max: 1 }));
+        let mut out = [0; 64];
+        let request = MetadataRequest::default();
+        let newer = encode_request(&mut out, (9, 1, Some("board")), &request, &mut []);
+        assert_eq!(newer, Err(EncodeError::UnsupportedVersion));
+        let older = encode_request(&mut out, (7, 1, Some("board")), &request, &mut []);
+        let len = older.expect("a version that is spoken").head_len;
+        let (header, body) = decode_request_header(&out[4..len]).expect("our own header");
+        assert_eq!((header.api_version, header.client_id), (7, Some("board")));
+        assert_eq!(body, [0, 0, 0, 0, 1]);
+        assert_eq!(MetadataResponse::decode(9, body).map_err(|error| error.fault), Err(Fault::Version));
+    }
+}
+
+#[cfg(all(test, feature = "flexible"))]
 mod tests {
     use super::*;
     use crate::messages::*;

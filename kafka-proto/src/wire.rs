@@ -19,6 +19,14 @@ pub use reader::Reader;
 pub use types::{Records, Uuid, VersionRange};
 pub use writer::Writer;
 
+/// Whether versions with compact lengths and tagged fields are spoken. As a constant, so that a build without them
+/// contains nothing of them.
+pub(crate) const FLEXIBLE: bool = cfg!(feature = "flexible");
+
+/// The newest version of any message. Without flexible versions a field that is there from a later version on is known
+/// at compile time not to be.
+pub(crate) const NEWEST: i16 = if FLEXIBLE { 1000 } else { 7 };
+
 /// A value that has a place in a Kafka message.
 ///
 /// Implemented for the primitive types, for [`Array`], for `Option` of everything that can be null, and by the `wire!`
@@ -123,5 +131,5 @@ impl<'a, T: Wire<'a>> MaybeNull<'a> for Option<T> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "flexible"))]
 mod tests;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use kafka_broker::Action;
+use kafka_broker::{Action, Server};
 use kafka_proto::{ApiKey, ErrorCode};
 
 use crate::support::{cli, cluster, records, run, start, values};
@@ -105,6 +105,15 @@ fn a_file_is_streamed_and_keeps_its_order_per_partition() {
     assert!(all == expected, "{} of {} lines", all.len(), expected.len());
 }
 
+/// Waits until a partition of topic `t` has a record.
+fn await_value(server: &Server, partition: i32) {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while values(server, "t", partition).is_empty() {
+        assert!(std::time::Instant::now() < deadline, "the line was not sent");
+        std::thread::yield_now();
+    }
+}
+
 #[test]
 fn lines_that_are_typed_are_sent_before_the_input_ends() {
     use std::io::Write;
@@ -112,11 +121,7 @@ fn lines_that_are_typed_are_sent_before_the_input_ends() {
     let mut child = start(&mut cli(&server, "produce", &["-t", "t", "-p", "1"]));
     let mut stdin = child.stdin.take().expect("a pipe");
     stdin.write_all(b"first\n").expect("it reads");
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
-    while values(&server, "t", 1).is_empty() {
-        assert!(std::time::Instant::now() < deadline, "the line was not sent");
-        std::thread::yield_now();
-    }
+    await_value(&server, 1);
     drop(stdin);
     assert_eq!(crate::support::finish(child).code, 0);
 }
@@ -160,6 +165,34 @@ fn a_record_that_the_broker_refuses_is_named() {
     assert_eq!(ran.code, 1);
     assert!(ran.err.contains("record 1: ") && ran.err.contains("INVALID_RECORD"), "{}", ran.err);
     assert!(ran.err.contains("1 of 1 records failed"), "{}", ran.err);
+}
+
+#[test]
+fn a_cluster_that_goes_away_ends_it() {
+    use std::io::Write;
+    let server = cluster(&["t"]);
+    let limits = [
+        "-X",
+        "buffer.memory=65536",
+        "-X",
+        "linger.ms=0",
+        "-X",
+        "request.timeout.ms=300",
+        "-X",
+        "delivery.timeout.ms=900",
+    ];
+    let mut child = start(cli(&server, "produce", &["-t", "t", "-p", "0"]).args(limits));
+    let mut stdin = child.stdin.take().expect("a pipe");
+    stdin.write_all(b"arrives\n").expect("it reads");
+    await_value(&server, 0);
+    drop(server);
+    // Its complaints are read while it is given more: the input ends only because nobody takes it.
+    let end = std::thread::spawn(move || crate::support::finish(child));
+    while stdin.write_all(b"does not arrive\n").is_ok() {}
+    let ran = end.join().expect("it ended");
+    assert_eq!(ran.code, 1);
+    assert!(ran.err.contains("record 2: ") && ran.err.contains("delivery.timeout.ms"), "{:.500}", ran.err);
+    assert!(ran.err.contains("and all after it were not sent"), "{:.500}", ran.err);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What is said when something is wrong, and with which exit code.
 
+use std::io::{Read, Write};
 use std::process::Command;
 
 use crate::support::{Ran, cli, cluster, run};
@@ -69,6 +70,28 @@ fn hosts_that_cannot_be_used_are_named_with_the_reason() {
         let ran = bare(args);
         assert_eq!(ran.code, 1);
         assert!(ran.err.contains(&first) && ran.err.contains("refused"), "{}", ran.err);
+    }
+}
+
+#[test]
+fn a_server_that_is_no_kafka_is_named() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("its address").to_string();
+    // Ends with the test's process.
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 1024]);
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+        }
+    });
+    for args in [
+        &["metadata", "-b", &address][..],
+        &["produce", "-b", &address, "-t", "t", "-X", "max.block.ms=700"],
+        &["consume", "-b", &address, "-t", "t", "-X", "default.api.timeout.ms=700"],
+    ] {
+        let ran = bare(args);
+        assert_eq!(ran.code, 1);
+        assert!(ran.err.contains(&address) && ran.err.contains("not a Kafka server"), "{}", ran.err);
     }
 }
 

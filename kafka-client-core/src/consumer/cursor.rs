@@ -4,6 +4,7 @@ use kafka_proto::ErrorCode;
 
 use crate::list::{Link, Linked};
 use crate::net::broker::Role;
+use crate::recall::recalled;
 use crate::storage::NIL;
 use crate::time::Instant;
 
@@ -219,7 +220,9 @@ impl Cursor {
     pub(crate) fn is_hungry(&self) -> bool {
         match self.phase {
             Phase::Lookup => !self.asked,
-            Phase::Reading => !self.asked && !self.paused && !self.buffered,
+            Phase::Reading => {
+                !self.asked && !self.paused && (!self.buffered || recalled!(F1OrderAcrossBrokers))
+            }
             Phase::Off | Phase::Parked => false,
         }
     }

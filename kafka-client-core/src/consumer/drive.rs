@@ -9,6 +9,7 @@ use crate::list::delist;
 use crate::machine::Machine;
 use crate::net::api::Api;
 use crate::net::{Action, Closed, ConnId, Host, HostId, Inbound, RxBuf, Transmit};
+use crate::recall::recalled;
 use crate::storage::NIL;
 use crate::time::Instant;
 
@@ -50,6 +51,9 @@ impl<'m> Machine<'m> for Consumer<'m> {
         }
         while let Some(request) = self.net.take_unanswered(now, conn) {
             if matches!(request.api, Api::Fetch | Api::ListOffsets) {
+                if recalled!(B24ResetOnDisconnect) && request.api == Api::ListOffsets {
+                    self.cursors[request.token].begin(super::Start::Offset(0));
+                }
                 self.give_back(now, request.token);
             }
         }

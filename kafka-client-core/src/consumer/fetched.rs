@@ -9,6 +9,7 @@ use kafka_proto::record::{Batch, Record, RecordError, RecordIter, batches};
 use super::aborted::{is_aborted, pass_marker};
 use crate::metadata::TopicId;
 use crate::net::RxBuf;
+use crate::recall::recalled;
 use crate::storage::{Mem, Storage};
 
 /// A partition's part of a fetch response.
@@ -82,7 +83,7 @@ impl<'a> Iterator for Records<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             match self.records.next()? {
-                Ok(record) if record.offset < self.first_offset => {}
+                Ok(record) if record.offset < self.first_offset && !recalled!(B31WholeBatch) => {}
                 other => return Some(other),
             }
         }

@@ -15,6 +15,7 @@ use crate::net::api::Api;
 use crate::net::broker::{Role, Trouble};
 use crate::net::connection::Request;
 use crate::net::{Begin, ConnId, Transmit, encode_for};
+use crate::recall::recalled;
 use crate::storage::NIL;
 use crate::time::Instant;
 
@@ -72,7 +73,8 @@ impl<'m> Consumer<'m> {
                     return Err(Trouble::Inconsistent);
                 }
                 self.cursors[index].asked = false;
-                if self.cursors[index].is_current() && self.cursors[index].phase == Phase::Lookup {
+                let current = self.cursors[index].is_current() || recalled!(B28LookupWins);
+                if current && self.cursors[index].phase == Phase::Lookup {
                     self.on_offset(now, index, &answer);
                 }
                 self.touch(now, index);

@@ -23,19 +23,27 @@ pub(crate) enum Api {
 
 const COUNT: usize = 11;
 
-/// Key, oldest and newest version that the client negotiates, in the order of [`Api`].
+/// Key, oldest and newest version that the client negotiates, the newest no newer than this build speaks.
+const fn row(key: ApiKey, oldest: i16, newest: i16) -> (ApiKey, i16, i16) {
+    match key.versions() {
+        Some(spoken) if spoken.max < newest => (key, oldest, spoken.max),
+        _ => (key, oldest, newest),
+    }
+}
+
+/// A [`row`] for each [`Api`], in the same order.
 const SUPPORTED: [(ApiKey, i16, i16); COUNT] = [
-    (ApiKey::API_VERSIONS, 0, 4),
-    (ApiKey::METADATA, 1, 13),
-    (ApiKey::PRODUCE, 3, 13),
-    (ApiKey::INIT_PRODUCER_ID, 0, 5),
-    (ApiKey::FETCH, 4, 17),
-    (ApiKey::LIST_OFFSETS, 1, 10),
-    (ApiKey::FIND_COORDINATOR, 0, 6),
-    (ApiKey::ADD_PARTITIONS_TO_TXN, 0, 3),
-    (ApiKey::ADD_OFFSETS_TO_TXN, 0, 4),
-    (ApiKey::TXN_OFFSET_COMMIT, 0, 5),
-    (ApiKey::END_TXN, 0, 5),
+    row(ApiKey::API_VERSIONS, 0, 4),
+    row(ApiKey::METADATA, 1, 13),
+    row(ApiKey::PRODUCE, 3, 13),
+    row(ApiKey::INIT_PRODUCER_ID, 0, 5),
+    row(ApiKey::FETCH, 4, 17),
+    row(ApiKey::LIST_OFFSETS, 1, 10),
+    row(ApiKey::FIND_COORDINATOR, 0, 6),
+    row(ApiKey::ADD_PARTITIONS_TO_TXN, 0, 3),
+    row(ApiKey::ADD_OFFSETS_TO_TXN, 0, 4),
+    row(ApiKey::TXN_OFFSET_COMMIT, 0, 5),
+    row(ApiKey::END_TXN, 0, 5),
 ];
 
 impl Api {

@@ -6,6 +6,7 @@ use crate::config::IN_FLIGHT_MAX;
 use crate::net::api::{Api, Versions};
 use crate::net::broker::Role;
 use crate::net::receive::RxBuf;
+use crate::recall::recalled;
 use crate::storage::NIL;
 use crate::time::Instant;
 
@@ -108,7 +109,7 @@ impl Connection<'_> {
     /// write; `None` when nothing is under way.
     pub(crate) fn overdue_at(&self) -> Option<Instant> {
         let answer = self.in_flight.front().map(|oldest| oldest.deadline);
-        answer.or(self.writing.then_some(self.deadline))
+        answer.or((self.writing && !recalled!(F3EndlessWrite)).then_some(self.deadline))
     }
 
     pub(crate) fn reset(&mut self) {

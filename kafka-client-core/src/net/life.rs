@@ -7,6 +7,7 @@ use super::broker::{BOOTSTRAP, Broker, ROLES, Resolution, Role, Trouble};
 use super::connection::{ConnId, Request, State};
 use super::{Action, Closed, Host, HostId, Net, RxBuf};
 use crate::random::backoff;
+use crate::recall::recalled;
 use crate::storage::{NIL, Text};
 use crate::time::Instant;
 use crate::trace::note;
@@ -43,7 +44,8 @@ impl<'m> Net<'m> {
         entry.deadline = now + timeout;
         let broker = entry.broker;
         // A broker that reset the connection on our newest version is asked with an older one.
-        let version = [newest, 3, 0].get(usize::from(self.brokers[broker].hello)).copied().unwrap_or(0);
+        let version =
+            [newest, newest.min(3), 0].get(usize::from(self.brokers[broker].hello)).copied().unwrap_or(0);
         self.conns[conn.index].hello = Some(version);
         match self.conns[conn.index].rx.is_some() {
             true => self.note_idle_rx(),
@@ -134,7 +136,7 @@ impl<'m> Net<'m> {
         let idle = self.config.connections_max_idle;
         for index in self.conns.indices() {
             let conn = &mut self.conns[index];
-            if conn.muted_until <= now {
+            if conn.muted_until <= now && !recalled!(F5MutedForEver) {
                 conn.muted_until = Instant(0);
             }
             if conn.next_deadline(conn.last_used + idle) > now {
@@ -202,7 +204,7 @@ impl<'m> Net<'m> {
             self.conns[closing].state = State::Closed;
             return Some(Action::Close(self.id(closing)));
         }
-        if self.closing {
+        if self.closing && !recalled!(F4OpenAfterClose) {
             return None;
         }
         if self.refresh_is_due(now) {

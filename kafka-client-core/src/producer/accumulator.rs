@@ -262,7 +262,8 @@ impl<'m> Accumulator<'m> {
     /// Frees a slot when nothing needs it any more.
     pub(crate) fn free_if_done(&mut self, slot: u32) {
         let batch: &Batch<'_> = &self.pool.batches[slot];
-        if slot != NIL && batch.released && !batch.is_pinned() {
+        // The slot of a whole names its parts, so it is the last to go.
+        if slot != NIL && batch.released && !batch.is_pinned() && batch.unreleased == 0 {
             self.pool.free(slot);
         }
     }

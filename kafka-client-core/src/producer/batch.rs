@@ -91,10 +91,17 @@ pub struct Delivery {
     pub topic: TopicId,
     /// Their partition.
     pub partition: i32,
+    /// The index of the first record of which this tells: 0, unless the broker found the batch too large and it was
+    /// sent in parts.
+    pub first: u32,
     /// How many records.
     pub count: u32,
+    /// Parts of the batch of which is still to be told; with 0 this is the end of the whole batch.
+    pub parts_left: u32,
     /// What became of them.
     pub outcome: Outcome,
+    /// The slot of the part.
+    pub(crate) slot: u32,
 }
 
 /// How far a batch is on its way.
@@ -121,6 +128,8 @@ pub(crate) struct Batch<'m> {
     /// `None` while it is out with the adapter.
     pub(crate) mem: Option<Mem<'m>>,
     pub(crate) builder: BatchBuilder,
+    /// What its memory cost of `buffer.memory`.
+    pub(crate) charged: u64,
     /// Bytes of `mem` that records may take.
     pub(crate) limit: u32,
     /// Bytes to send, once sealed.
@@ -145,6 +154,13 @@ pub(crate) struct Batch<'m> {
     pub(crate) outcome: Option<Outcome>,
     /// The adapter has taken the delivery and given it back.
     pub(crate) released: bool,
+    /// The slot of the batch that this is a part of; its own for a batch that was not split.
+    pub(crate) whole: u32,
+    /// The index of its first record in the whole.
+    pub(crate) first: u32,
+    /// Of a whole: parts whose delivery was not taken, and parts that were not released.
+    pub(crate) untold: u32,
+    pub(crate) unreleased: u32,
     /// The broker whose count of sealed batches it is in.
     pub(crate) counted_on: u32,
     /// Next in the partition's queue, in the list of resolved batches, or in the free list.
@@ -163,6 +179,7 @@ impl Default for Batch<'_> {
         Batch {
             mem: None,
             builder: BatchBuilder::new(),
+            charged: 0,
             limit: 0,
             len: 0,
             place: Place::Free,
@@ -178,6 +195,10 @@ impl Default for Batch<'_> {
             behind: false,
             outcome: None,
             released: false,
+            whole: NIL,
+            first: 0,
+            untold: 1,
+            unreleased: 1,
             counted_on: NIL,
             next: NIL,
             chain: NIL,

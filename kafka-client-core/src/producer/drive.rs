@@ -2,6 +2,8 @@
 
 use core::net::SocketAddr;
 
+use kafka_proto::ErrorCode;
+
 use super::Producer;
 use super::batch::{Place, SendError};
 use super::partition::Wait;
@@ -9,6 +11,7 @@ use crate::list::delist;
 use crate::machine::Machine;
 use crate::net::api::Api;
 use crate::net::{Action, Closed, ConnId, Host, HostId, Inbound, RxBuf, Transmit};
+use crate::recall::recalled;
 use crate::storage::NIL;
 use crate::time::Instant;
 
@@ -64,6 +67,9 @@ impl<'m> Producer<'m> {
     fn on_metadata(&mut self, now: Instant) {
         self.acc.cover(self.net.topics.partitions.len());
         for topic in self.net.topics.topics.indices() {
+            if recalled!(B1ForgetOnUnknownTopic) && self.net.topics.topics[topic].error != ErrorCode::NONE {
+                self.acc.partitions.indices().for_each(|p| self.acc.partitions[p].next_sequence = 0);
+            }
             if core::mem::take(&mut self.net.topics.topics[topic].recreated) {
                 self.start_anew(now, topic);
             }

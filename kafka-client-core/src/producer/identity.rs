@@ -12,6 +12,7 @@ use crate::net::api::Api;
 use crate::net::broker::{Role, Trouble};
 use crate::net::{Begin, ConnId, Transmit, encode_for};
 use crate::random::backoff;
+use crate::recall::recalled;
 use crate::storage::NIL;
 use crate::time::Instant;
 use crate::trace::note;
@@ -44,6 +45,7 @@ impl Identity {
         note!("producer {}: a sequence was lost in epoch {}", self.id, self.epoch);
         match self.epoch.checked_add(1) {
             Some(epoch) => self.epoch = epoch,
+            None if recalled!(B10EpochStays) => {}
             None => (self.id, self.epoch) = (-1, -1),
         }
     }
@@ -114,6 +116,9 @@ impl<'m> Producer<'m> {
             ErrorCode::NONE if response.producer_id >= 0 => {
                 self.identity.id = response.producer_id;
                 self.identity.epoch = response.producer_epoch;
+                if recalled!(NearLastEpoch) {
+                    self.identity.epoch = i16::MAX - 1;
+                }
                 self.identity.attempts = 0;
                 self.touch_all(now);
             }

@@ -3,6 +3,7 @@
 use super::batch::{Batch, Place};
 use super::transaction::Joining;
 use crate::list::{Link, Linked};
+use crate::recall::recalled;
 use crate::storage::{NIL, Table};
 use crate::time::Instant;
 
@@ -114,6 +115,16 @@ impl Partition {
         self.queued += 1;
     }
 
+    /// Puts a batch into the queue right behind another one.
+    pub(crate) fn insert_after(&mut self, batches: &mut Table<'_, Batch<'_>>, slot: u32, new: u32) {
+        batches[new].next = batches[slot].next;
+        batches[slot].next = new;
+        if self.tail == slot {
+            self.tail = new;
+        }
+        self.queued += 1;
+    }
+
     /// The next partition in the list of those that wait for their backoff.
     pub(crate) fn next_delayed(&self) -> u32 {
         self.delayed.next()
@@ -161,6 +172,9 @@ impl Linked for Partition {
 
 /// The sequence after `count` records from `sequence` on: 2147483647 is followed by 0.
 pub(crate) fn advance_sequence(sequence: i32, count: u32) -> i32 {
+    if recalled!(B9SequenceOverflows) {
+        return sequence.wrapping_add(i32::try_from(count).unwrap_or(0));
+    }
     let sum = u64::from(sequence.unsigned_abs()) + u64::from(count);
     i32::try_from(sum % (1 << 31)).unwrap_or(0)
 }

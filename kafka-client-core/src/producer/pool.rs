@@ -31,6 +31,9 @@ pub(crate) struct Pool<'m> {
 impl<'m> Pool<'m> {
     /// A pool over lent batches, each with its memory, or over an empty owned table that may allocate `budget` bytes.
     pub(crate) fn new(batches: Storage<'m, Batch<'m>>, slot_size: usize, budget: u64) -> Self {
+        // At least one slot can be had where `buffer.memory` is less than what compression would like.
+        let most = usize::try_from(budget).unwrap_or(usize::MAX);
+        let slot_size = if batches.room() == usize::MAX { slot_size.min(most) } else { slot_size };
         let mut pool = Pool {
             batches: Table::new(batches),
             free: NIL,
@@ -76,14 +79,16 @@ impl<'m> Pool<'m> {
         self.serial += 1;
         let serial = self.serial;
         let batch = &mut self.batches[slot];
-        let (mem, generation) = (batch.mem.take(), batch.generation);
+        let (mem, generation, charged) = (batch.mem.take(), batch.generation, batch.charged);
         *batch = Batch {
             mem,
             generation,
+            charged,
             place: Place::Open,
             created: now,
             older: newest,
             serial,
+            whole: slot,
             ..Batch::default()
         };
         match newest {
@@ -112,12 +117,32 @@ impl<'m> Pool<'m> {
         };
         self.budget -= size as u64;
         self.batches[slot].mem = Some(Mem::owned(size));
+        self.batches[slot].charged = size as u64;
         slot
     }
 
     #[cfg(not(feature = "alloc"))]
     fn allocate(&mut self, _size: usize) -> u32 {
         NIL
+    }
+
+    /// A slot for a part of `whole`: as old as that, and waited for by the same flush.
+    pub(crate) fn acquire_part(&mut self, now: Instant, size: usize, slot: u32) -> u32 {
+        let part = self.acquire(now, size);
+        if part == NIL {
+            return NIL;
+        }
+        self.retire(part);
+        let batch = &self.batches[slot];
+        let (created, serial, newer) = (batch.created, batch.serial, batch.newer);
+        self.batches[slot].newer = part;
+        match newer {
+            NIL => self.newest = part,
+            _ => self.batches[newer].older = part,
+        }
+        let entry = &mut self.batches[part];
+        (entry.created, entry.serial, entry.older, entry.newer) = (created, serial, slot, newer);
+        part
     }
 
     /// Takes a batch out of the order of age: it is resolved.
@@ -144,9 +169,11 @@ impl<'m> Pool<'m> {
         batch.place = Place::Free;
         batch.generation = batch.generation.wrapping_add(1);
         self.in_use = self.in_use.saturating_sub(1);
-        let oversized = batch.mem.as_ref().is_none_or(|m| m.len() > slot_size && m.is_owned());
+        // Compression changes a batch's memory for the scratch buffer, which may be of another size.
+        let oversized = batch.mem.as_ref().is_none_or(|m| m.len() != slot_size && m.is_owned());
         if oversized {
-            self.budget += batch.mem.take().map_or(0, |m| m.len() as u64);
+            batch.mem = None;
+            self.budget += core::mem::take(&mut batch.charged);
             batch.next = bare;
             self.bare = slot;
         } else {

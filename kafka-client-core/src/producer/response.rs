@@ -9,6 +9,7 @@ use crate::metrics::count;
 use crate::net::ConnId;
 use crate::net::broker::Trouble;
 use crate::net::connection::Request;
+use crate::recall::recalled;
 use crate::storage::NIL;
 use crate::time::Instant;
 
@@ -133,12 +134,18 @@ impl<'m> Producer<'m> {
                 self.answered(now, slot, Outcome::Acked { base_offset: offset, log_append_time: None });
             }
             Verdict::Retry => self.retry(now, slot, error),
+            Verdict::RetryUnknown
+                if recalled!(F2NotLeaderIsDefinite) && code == ErrorCode::NOT_LEADER_OR_FOLLOWER =>
+            {
+                self.retry(now, slot, error);
+            }
             Verdict::RetryUnknown => {
                 self.acc.pool.batches[slot].maybe_written = true;
                 self.retry(now, slot, error);
             }
             Verdict::OutOfOrder if self.acc.pool.batches[slot].behind => self.retry(now, slot, error),
             Verdict::OutOfOrder | Verdict::Renew => self.renew(now, slot, error),
+            Verdict::Refused if code == ErrorCode::MESSAGE_TOO_LARGE && self.split(now, slot) => {}
             Verdict::Refused => self.refuse(now, slot, error),
         }
     }
@@ -147,7 +154,8 @@ impl<'m> Producer<'m> {
     /// log gets a new sequence; of one that may be, nobody can tell any more.
     fn renew(&mut self, now: Instant, slot: u32, error: SendError) {
         let partition = self.acc.pool.batches[slot].partition;
-        if self.acc.pool.batches[slot].maybe_written || !self.config.idempotence || self.txn.is_on() {
+        let maybe_written = self.acc.pool.batches[slot].maybe_written && !recalled!(B12ResendMaybeWritten);
+        if maybe_written || !self.config.idempotence || self.txn.is_on() {
             self.refuse(now, slot, error);
             return;
         }

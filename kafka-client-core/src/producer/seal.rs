@@ -1,6 +1,6 @@
 //! Sealing: checksum and compression, done by the adapter while nobody holds the core.
 
-use kafka_proto::compress::{Workspace, compress_batch};
+use kafka_proto::compress::{Workspace, compress_batch, is_built};
 use kafka_proto::record::{BatchBuilder, Codec, Stamp, restamp};
 
 use super::Producer;
@@ -10,6 +10,7 @@ use crate::list::{delist, enlist};
 use crate::metrics::count;
 use crate::net::PARTS_MAX;
 use crate::net::broker::Role;
+use crate::recall::recalled;
 use crate::storage::{Mem, NIL};
 use crate::time::Instant;
 
@@ -42,6 +43,11 @@ impl core::fmt::Debug for Seal<'_> {
     }
 }
 
+/// Whether there is something to compress with. Never, and nothing of it is linked, in a build without codecs.
+fn compresses(codec: Codec) -> bool {
+    codec != Codec::None && is_built(codec)
+}
+
 impl Seal<'_> {
     /// Writes the header, compresses where the producer is configured to, and computes the checksum.
     pub fn run(&mut self) {
@@ -50,7 +56,7 @@ impl Seal<'_> {
             return;
         }
         self.len = self.builder.finish(&mut self.mem, &self.stamp);
-        if self.codec != Codec::None {
+        if compresses(self.codec) {
             self.compress();
         }
     }
@@ -74,7 +80,7 @@ impl Seal<'_> {
 impl<'m> Producer<'m> {
     /// A batch to be sealed, full ones first; due ones when a request may go.
     pub fn poll_seal(&mut self, now: Instant) -> Option<Seal<'m>> {
-        if self.config.codec != Codec::None && self.scratch.is_none() {
+        if compresses(self.config.codec) && self.scratch.is_none() {
             return None;
         }
         while let Some(partition) = delist(&mut self.acc.partitions, &mut self.acc.full, Wait::Full) {
@@ -126,10 +132,12 @@ impl<'m> Producer<'m> {
             return queue.stamped < self.net.config.max_in_flight;
         }
         let current = queue.producer_id == self.identity.id && queue.epoch == self.identity.epoch;
+        let established = queue.established || recalled!(B11OvertakeUnknown);
+        let follows = current && established || recalled!(B8MixEpochs);
         self.identity.is_known()
             && !queue.unresolved
             && queue.stamped < self.net.config.max_in_flight
-            && (queue.stamped == 0 || (current && queue.established))
+            && (queue.stamped == 0 || follows)
     }
 
     fn seal_of(&mut self, partition: u32) -> Option<Seal<'m>> {
@@ -149,7 +157,9 @@ impl<'m> Producer<'m> {
         if self.config.idempotence {
             if queue.producer_id != self.identity.id || queue.epoch != self.identity.epoch {
                 (queue.producer_id, queue.epoch) = (self.identity.id, self.identity.epoch);
-                queue.next_sequence = 0;
+                if !recalled!(B7KeepSequenceUnderNewEpoch) || queue.epoch < 0 {
+                    queue.next_sequence = if recalled!(NearLastSequence) { i32::MAX - 20 } else { 0 };
+                }
                 queue.established = false;
             }
             batch.stamp = Stamp {

@@ -19,6 +19,7 @@ use crate::net::broker::Role;
 use crate::net::connection::Request;
 use crate::net::{Begin, Closed, ConnId, PARTS_MAX, Part, RxBuf, Transmit, TxFrame, encode_for};
 use crate::random::backoff;
+use crate::recall::recalled;
 use crate::storage::{NIL, Storage};
 use crate::time::Instant;
 use crate::trace::note;
@@ -261,7 +262,11 @@ impl<'m> Producer<'m> {
         while slot != NIL {
             let batch = &mut self.acc.pool.batches[slot];
             let next = core::mem::replace(&mut batch.chain, NIL);
-            batch.maybe_written |= batch.written;
+            batch.maybe_written |= batch.written && !recalled!(B6NewSequenceAfterLoss);
+            if recalled!(B6NewSequenceAfterLoss) {
+                let partition = batch.partition;
+                self.acc.partitions[partition].unresolved = true;
+            }
             self.retry(now, slot, SendError::Disconnected);
             slot = next;
         }
@@ -281,6 +286,12 @@ impl<'m> Producer<'m> {
         count(&mut self.metrics.retries, 1u32);
         batch.attempts = attempts.saturating_add(1);
         batch.written = false;
+        if recalled!(B13OtherBytes)
+            && let Some(byte) = batch.mem.as_mut().and_then(|mem| mem.get_mut(15))
+        {
+            // The leader epoch of a batch is outside its checksum.
+            *byte ^= 1;
+        }
         self.wait_sealed(slot);
         if attempts >= self.config.retries {
             self.fail(now, slot, error);
@@ -342,11 +353,14 @@ impl<'m> Producer<'m> {
         self.acc.push_resolved(slot);
         if stamped && acked {
             self.acc.partitions[partition].established = true;
+        } else if stamped && self.config.idempotence && recalled!(B3ReuseSequence) {
+            self.acc.partitions[partition].next_sequence = self.acc.pool.batches[slot].stamp.base_sequence;
         } else if stamped && self.config.idempotence {
             self.acc.partitions[partition].unresolved = true;
             self.unstamp(partition);
         }
-        if !pinned {
+        let freed = recalled!(B5FreeInFlight) && self.acc.pool.batches[slot].place == Place::InFlight;
+        if !pinned || freed {
             self.unpin(slot);
         }
         let _ = now;

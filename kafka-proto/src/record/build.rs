@@ -130,6 +130,34 @@ impl BatchBuilder {
         Ok(index)
     }
 
+    /// Appends a record whose bytes from the key on are `tail`. Without memory it is only counted: its bytes are there.
+    pub(super) fn append_tail(
+        &mut self,
+        memory: Option<&mut [u8]>,
+        timestamp: i64,
+        tail: &[u8],
+    ) -> Result<(), NoRoom> {
+        let delta = self.timestamp_delta(timestamp);
+        let index = i64::from(self.count);
+        let body = (1 + varint_len(delta) + varint_len(index)).saturating_add(tail.len());
+        let end = body.saturating_add(varint_len(as_i64(body))).saturating_add(self.len);
+        if let Some(memory) = memory {
+            let mut put = Put::new(memory.get_mut(self.len..end).ok_or(NoRoom { need: end })?);
+            put.varint(as_i64(body));
+            put.byte(0);
+            put.varint(delta);
+            put.varint(index);
+            put.bytes(tail);
+        }
+        if self.count == 0 {
+            self.base_timestamp = timestamp;
+        }
+        self.max_timestamp = self.max_timestamp.max(timestamp);
+        self.len = end;
+        self.count = self.count.wrapping_add(1);
+        Ok(())
+    }
+
     /// Writes header and checksum in place; gives the length of the batch.
     ///
     /// It may be called again with another stamp. `memory` must be what the records were appended to; where it is

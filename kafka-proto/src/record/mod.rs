@@ -28,6 +28,7 @@ mod error;
 mod header;
 pub mod legacy;
 mod read;
+mod split;
 mod stamp;
 mod varint;
 
@@ -38,6 +39,7 @@ pub use entry::{Header, Headers, RawHeader, Record, RecordIter};
 pub use error::{RecordError, RecordFault};
 pub use header::{Attributes, BATCH_HEADER_LEN, BatchHeader, Codec, TimestampType};
 pub use read::{Batch, Batches, batches};
+pub use split::split;
 pub use stamp::{Stamp, restamp, set_append_time, set_base_offset, set_partition_leader_epoch};
 
 pub(crate) use entry::Base;

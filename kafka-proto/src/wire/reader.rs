@@ -1,6 +1,6 @@
 //! The sticky reader.
 
-use super::{DecodeError, Fault, VersionRange};
+use super::{DecodeError, FLEXIBLE, Fault, NEWEST, VersionRange};
 
 /// Reads values off a message body; the first fault sticks.
 ///
@@ -56,13 +56,15 @@ impl<'a> Reader<'a> {
     }
 
     /// Whether the version is this one or a later one.
+    #[inline]
     pub fn since(&self, min: i16) -> bool {
-        self.version >= i32::from(min)
+        min <= NEWEST && self.version >= i32::from(min)
     }
 
     /// Whether that version has compact lengths and tagged fields.
+    #[inline]
     pub fn is_flexible(&self) -> bool {
-        self.flexible
+        FLEXIBLE && self.flexible
     }
 
     /// Whether a fault was met.
@@ -183,7 +185,7 @@ impl<'a> Reader<'a> {
     /// `short` (−1 is null).
     #[cfg_attr(not(feature = "std"), inline(never))]
     fn length(&mut self, short: bool) -> Option<usize> {
-        let value = if self.flexible {
+        let value = if self.is_flexible() {
             i64::from(self.uvarint()).wrapping_sub(1)
         } else if short {
             self.i16().into()
@@ -247,7 +249,7 @@ impl<'a> Reader<'a> {
 
     /// Starts a block of tagged fields; none in a version that is not flexible.
     pub(crate) fn tags(&mut self) -> Tags<'a> {
-        let left = if self.flexible { self.uvarint() } else { 0 };
+        let left = if self.is_flexible() { self.uvarint() } else { 0 };
         Tags { left, next: 0, tail: &[], open: None }
     }
 
@@ -295,7 +297,7 @@ impl<'a> Reader<'a> {
 
     /// Passes over a block of tagged fields none of which is known.
     pub(crate) fn skip_tags(&mut self) {
-        if !self.flexible {
+        if !self.is_flexible() {
             return;
         }
         // Nearly always there are none.

@@ -82,7 +82,7 @@ macro_rules! wire_struct {
 
             fn write(&self, w: &mut $crate::wire::Writer<'_>) {
                 $(wire_write!(w, self.$field, [$($($range)*)?]);)*
-                if w.is_flexible() {
+                if $crate::wire::FLEXIBLE && w.is_flexible() {
                     $(let $tfield = wire_has!(w, $($($trange)*)?)
                         && !wire_is_default!(self.$tfield; $($($tword)? $($tlit)?)?);)*
                     w.uvarint(0 $(+ u32::from($tfield))*);
@@ -124,8 +124,10 @@ macro_rules! wire_read {
         wire_read!(@null $r, $ty, [$min ..= $max], [$($null)*], $default)
     };
     ($r:ident, $ty:ty, [$min:literal ..], $default:expr) => {
-        // Two registers hold a default; what is larger is better off with code of its own.
-        if size_of::<$ty>() <= size_of::<&str>() {
+        if $min > $crate::wire::NEWEST {
+            $default
+            // Two registers hold a default; what is larger is better off with code of its own.
+        } else if size_of::<$ty>() <= size_of::<&str>() {
             $crate::wire::read_since::<$ty>($r, $min, $default)
         } else if $r.since($min) {
             <$ty as $crate::wire::Wire<'_>>::read($r)
@@ -156,7 +158,11 @@ macro_rules! wire_write {
     ($w:ident, $value:expr, [$min:literal ..= $max:literal , null $($null:tt)*]) => {
         wire_write!(@null $w, $value, [$min ..= $max], [$($null)*])
     };
-    ($w:ident, $value:expr, [$min:literal ..]) => { $crate::wire::write_since($w, &$value, $min) };
+    ($w:ident, $value:expr, [$min:literal ..]) => {
+        if $min <= $crate::wire::NEWEST {
+            $crate::wire::write_since($w, &$value, $min);
+        }
+    };
     ($w:ident, $value:expr, [$($range:tt)*]) => {
         if wire_has!($w, $($range)*) {
             $crate::wire::Wire::write(&$value, $w);
@@ -177,6 +183,9 @@ macro_rules! wire_write {
 macro_rules! wire_read_tags {
     ($r:ident, $value:ident, []) => { $r.skip_tags() };
     ($r:ident, $value:ident, [$($tag:literal => $field:ident : [$($range:tt)*],)*]) => {
+        if !$crate::wire::FLEXIBLE {
+            return $value;
+        }
         let mut tags = $r.tags();
         while let Some(tag) = $r.next_tag(&mut tags) {
             match tag {

@@ -13,6 +13,12 @@ pub struct VersionRange {
 }
 
 impl VersionRange {
+    /// What this build speaks of the versions from `min` to `max`, of which those from `flexible_from` on are flexible.
+    pub(crate) const fn spoken(min: i16, max: i16, flexible_from: i16) -> Self {
+        let classic = if flexible_from <= super::NEWEST { flexible_from - 1 } else { super::NEWEST };
+        Self { min, max: if super::FLEXIBLE || max < classic { max } else { classic } }
+    }
+
     /// Whether `version` is in the range.
     pub const fn contains(self, version: i16) -> bool {
         self.min <= version && version <= self.max

@@ -1,6 +1,6 @@
 //! The sticky writer.
 
-use super::{EncodeError, VersionRange};
+use super::{EncodeError, FLEXIBLE, NEWEST, VersionRange};
 
 /// Writes values into a lent buffer; the first fault sticks, and counting goes on past the end of the buffer, so that
 /// [`needed`](Writer::needed) is exact.
@@ -71,13 +71,15 @@ impl<'b> Writer<'b> {
     }
 
     /// Whether the version is this one or a later one.
+    #[inline]
     pub fn since(&self, min: i16) -> bool {
-        self.version >= i32::from(min)
+        min <= NEWEST && self.version >= i32::from(min)
     }
 
     /// Whether that version has compact lengths and tagged fields.
+    #[inline]
     pub fn is_flexible(&self) -> bool {
-        self.flexible
+        FLEXIBLE && self.flexible
     }
 
     /// Bytes that everything written so far takes in the buffer, whether they fitted or not.
@@ -168,7 +170,7 @@ impl<'b> Writer<'b> {
             self.fail(EncodeError::TooLong);
         }
         let len = len.and_then(|len| i32::try_from(len).ok());
-        if self.flexible {
+        if self.is_flexible() {
             self.uvarint(len.map_or(0, |len| len.unsigned_abs().wrapping_add(1)));
         } else if short {
             self.i16(len.and_then(|len| i16::try_from(len).ok()).unwrap_or(-1));
@@ -212,7 +214,7 @@ impl<'b> Writer<'b> {
 
     /// One tagged field: its tag, its size, its value. The value is written twice, first to count it.
     pub(crate) fn tagged(&mut self, tag: u32, value: &dyn Fn(&mut Writer<'_>)) {
-        let mut counter = Writer::counter(self.version(), self.flexible);
+        let mut counter = Writer::counter(self.version(), self.is_flexible());
         value(&mut counter);
         self.uvarint(tag);
         self.uvarint(u32::try_from(counter.needed).unwrap_or(u32::MAX));

@@ -20,6 +20,9 @@ pub(crate) struct BatchState {
     topic: Arc<str>,
     partition: u32,
     outcome: OnceLock<Outcome>,
+    /// Of a batch that was sent in parts, because the broker found it too large: the first record and the outcome of
+    /// each, in order, with the offset that the batch's first record would have. Set before `outcome`.
+    parts: OnceLock<Vec<(u32, Outcome)>>,
     waiting: Mutex<Waiting>,
     condition: Condvar,
     drive: Option<Weak<dyn Drive>>,
@@ -45,9 +48,32 @@ impl BatchState {
             topic,
             partition,
             outcome: OnceLock::new(),
+            parts: OnceLock::new(),
             waiting: Mutex::default(),
             condition: Condvar::new(),
             drive,
+        }
+    }
+
+    /// Enters what became of each part, before the end of the whole is entered.
+    #[cold]
+    pub(crate) fn set_parts(&self, mut parts: Vec<(u32, Outcome)>) {
+        parts.sort_by_key(|(first, _)| *first);
+        for (first, outcome) in &mut parts {
+            if let Outcome::Acked { base_offset: Some(base), .. } = outcome {
+                *base -= i64::from(*first);
+            }
+        }
+        let _ = self.parts.set(parts);
+    }
+
+    /// What became of the record at `index`, once that is known.
+    #[inline]
+    fn outcome_of(&self, index: u32) -> Option<Outcome> {
+        let outcome = *self.outcome.get()?;
+        match self.parts.get() {
+            None => Some(outcome),
+            Some(parts) => parts.iter().rev().find(|(first, _)| *first <= index).map(|(_, outcome)| *outcome),
         }
     }
 
@@ -128,8 +154,8 @@ impl Delivery {
     /// See [`DeliveryError`].
     #[inline]
     pub fn wait(self) -> DeliveryResult {
-        match self.batch.outcome.get().or_else(|| self.batch.wait(None)).copied() {
-            Some(outcome) => self.into_result(outcome),
+        match self.batch.outcome.get().or_else(|| self.batch.wait(None)) {
+            Some(_) => self.into_result(),
             // Not reached: without a deadline the wait ends with an outcome.
             None => Err(DeliveryError { record: self.into_metadata() }),
         }
@@ -140,8 +166,8 @@ impl Delivery {
     /// # Errors
     /// The delivery itself when the time is over: it can be waited for again.
     pub fn wait_timeout(self, timeout: Duration) -> Result<DeliveryResult, Delivery> {
-        match self.batch.outcome.get().or_else(|| self.batch.wait(deadline_in(timeout))).copied() {
-            Some(outcome) => Ok(self.into_result(outcome)),
+        match self.batch.outcome.get().or_else(|| self.batch.wait(deadline_in(timeout))) {
+            Some(_) => Ok(self.into_result()),
             None => Err(self),
         }
     }
@@ -152,8 +178,8 @@ impl Delivery {
     /// The delivery itself when it is not.
     #[inline]
     pub fn try_result(self) -> Result<DeliveryResult, Delivery> {
-        match self.batch.outcome.get().copied() {
-            Some(outcome) => Ok(self.into_result(outcome)),
+        match self.batch.outcome.get() {
+            Some(_) => Ok(self.into_result()),
             None => Err(self),
         }
     }
@@ -166,8 +192,8 @@ impl Delivery {
 
     /// Moves the handle: a clone would cost two atomic operations.
     #[inline]
-    fn into_result(self, outcome: Outcome) -> DeliveryResult {
-        result(outcome, self.batch, self.index, self.timestamp)
+    fn into_result(self) -> DeliveryResult {
+        result(self.batch, self.index, self.timestamp)
     }
 
     fn into_metadata(self) -> RecordMetadata {
@@ -194,23 +220,19 @@ impl Future for Delivery {
             return Poll::Pending;
         }
         match self.batch.outcome.get() {
-            Some(outcome) => Poll::Ready(result(*outcome, self.batch.clone(), self.index, self.timestamp)),
+            Some(_) => Poll::Ready(result(self.batch.clone(), self.index, self.timestamp)),
             None => Poll::Pending,
         }
     }
 }
 
 #[inline]
-pub(super) fn result(
-    outcome: Outcome,
-    batch: Handle<BatchState>,
-    index: u32,
-    timestamp: i64,
-) -> DeliveryResult {
+pub(super) fn result(batch: Handle<BatchState>, index: u32, timestamp: i64) -> DeliveryResult {
+    let outcome = batch.outcome_of(index);
     let record = RecordMetadata { batch, index, timestamp };
     match outcome {
-        Outcome::Acked { .. } => Ok(record),
-        Outcome::NotWritten(_) | Outcome::Indeterminate(_) => Err(DeliveryError { record }),
+        Some(Outcome::Acked { .. }) => Ok(record),
+        _ => Err(DeliveryError { record }),
     }
 }
 
@@ -235,7 +257,7 @@ impl RecordMetadata {
 
     /// Its offset; `None` with `acks=0`, and for a retried record of which the broker no longer knows where it is.
     pub fn offset(&self) -> Option<i64> {
-        match self.batch.outcome.get() {
+        match self.batch.outcome_of(self.index) {
             Some(Outcome::Acked { base_offset: Some(base), .. }) => Some(base + i64::from(self.index)),
             _ => None,
         }
@@ -244,8 +266,8 @@ impl RecordMetadata {
     /// Its timestamp in milliseconds since 1970: the broker's where the topic has LogAppendTime, else the one it was
     /// sent with; −1 for unknown.
     pub fn timestamp(&self) -> i64 {
-        match self.batch.outcome.get() {
-            Some(Outcome::Acked { log_append_time: Some(time), .. }) => *time,
+        match self.batch.outcome_of(self.index) {
+            Some(Outcome::Acked { log_append_time: Some(time), .. }) => time,
             _ => self.timestamp,
         }
     }
@@ -298,13 +320,13 @@ impl DeliveryError {
     /// Whether it may be in the log: an attempt to send it had no answer. If not, it certainly is not there and never
     /// will be, so sending it again makes no duplicate.
     pub fn may_be_written(&self) -> bool {
-        !matches!(self.record.batch.outcome.get(), Some(Outcome::NotWritten(_)))
+        !matches!(self.record.batch.outcome_of(self.record.index), Some(Outcome::NotWritten(_)))
     }
 
     /// What went wrong.
     pub fn cause(&self) -> Cause {
-        match self.record.batch.outcome.get() {
-            Some(Outcome::NotWritten(cause) | Outcome::Indeterminate(cause)) => *cause,
+        match self.record.batch.outcome_of(self.record.index) {
+            Some(Outcome::NotWritten(cause) | Outcome::Indeterminate(cause)) => cause,
             _ => Cause::Closed,
         }
     }

@@ -10,7 +10,7 @@ use kafka_client_core::producer::{self as core, AppendError, Appended, Outcome, 
 use kafka_client_core::time::{Duration, Instant};
 
 use super::delivery::BatchState;
-use super::listeners::{Callback, Handler, Listeners, Tokened, tell};
+use super::listeners::{Callback, Handler, Listeners, Tokened, ended, tell};
 use super::record::Topic;
 use super::shared::{Handle, Owner};
 use crate::clock::{Clock, Ticks};
@@ -305,7 +305,8 @@ impl Client for State {
             work.signals.append(&mut self.flushes);
         }
         while let Some(delivery) = self.core.poll_delivery() {
-            let listeners = self.listeners.get_mut(delivery.batch.slot()).map(std::mem::take);
+            let listeners = self.listeners.get_mut(delivery.batch.slot());
+            let listeners = listeners.and_then(|listeners| ended(listeners, &delivery));
             work.ended.push((delivery, listeners.unwrap_or_default()));
             self.telling += 1;
         }

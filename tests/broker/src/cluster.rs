@@ -56,6 +56,8 @@ pub struct Cluster {
     pub(crate) groups: Groups,
     pub(crate) transactions: Transactions,
     pub(crate) next_producer_id: i64,
+    /// Bytes appended since the size of all logs was last looked at.
+    pub(crate) unmeasured: u64,
     /// Connections whose wait may be over.
     pub(crate) woken: Vec<ConnId>,
 }
@@ -99,6 +101,7 @@ impl Cluster {
             groups: Groups::new(),
             transactions: Transactions::new(),
             next_producer_id: 1_000,
+            unmeasured: 0,
             woken: Vec::new(),
             rng,
             config,
@@ -207,13 +210,18 @@ impl Cluster {
             return Err(ErrorCode::INVALID_PARTITIONS);
         }
         let spread = self.spread(0, partitions, self.config.replication_factor);
-        self.topics.create(&self.config, &mut self.rng, name, spread, BTreeMap::new())?;
+        let alive = self.alive_nodes();
+        self.topics.create(&self.config, &mut self.rng, &alive, name, spread, BTreeMap::new())?;
         Ok(())
     }
 
     pub(crate) fn spread(&self, from: i32, count: i32, replication: i16) -> Vec<Vec<i32>> {
         let count = count.min(self.config.max_partitions.saturating_add(1) as i32);
-        self.topics.spread(&self.alive_nodes(), from, count, replication)
+        let mut nodes = self.alive_nodes();
+        if nodes.is_empty() {
+            nodes = self.nodes.iter().map(|n| n.id).collect();
+        }
+        self.topics.spread(&nodes, from, count, replication)
     }
 
     pub(crate) fn alive_nodes(&self) -> Vec<i32> {
@@ -225,8 +233,9 @@ impl Cluster {
     }
 
     fn serve(&mut self, conn: ConnId, frame: &[u8]) {
-        let Some(node) = self.conns.get(conn).map(|c| c.node) else { return };
-        if let Err(Hangup(reason)) = self.serve_frame(conn, node, frame) {
+        let Some((node, bare)) = self.conns.get(conn).map(|c| (c.node, c.login.is_bare())) else { return };
+        let served = if bare { self.bare_sasl(conn, frame) } else { self.serve_frame(conn, node, frame) };
+        if let Err(Hangup(reason)) = served {
             self.conns.close(conn, reason);
         }
     }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::sasl::{MECHANISMS, Sasl};
+
 /// The Kafka release whose versions and quirks are imitated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Release {
@@ -58,6 +60,8 @@ pub struct Config {
     pub segment_bytes: usize,
     /// Bytes kept per partition, index included.
     pub retention_bytes: u64,
+    /// Bytes kept over all partitions; beyond it the largest partitions lose their oldest segments.
+    pub max_log_bytes: u64,
     /// Topics at most.
     pub max_topics: usize,
     /// Partitions at most, over all topics.
@@ -96,6 +100,8 @@ pub struct Config {
     pub consumer_session_timeout_ms: u64,
     /// `group.consumer.heartbeat.interval.ms` (KIP-848).
     pub consumer_heartbeat_interval_ms: i32,
+    /// Who may come in; without users anybody.
+    pub sasl: Sasl,
     /// Fetch responses may end in the middle of a batch, as Kafka's do.
     pub cut_off_batches: bool,
 }
@@ -116,6 +122,7 @@ impl Default for Config {
             max_message_bytes: 1_048_588,
             segment_bytes: 4 << 20,
             retention_bytes: 256 << 20,
+            max_log_bytes: 8 << 30,
             max_topics: 2_000,
             max_partitions: 20_000,
             max_producers: 10_000,
@@ -135,6 +142,7 @@ impl Default for Config {
             group_session_timeout_ms: (6_000, 1_800_000),
             consumer_session_timeout_ms: 45_000,
             consumer_heartbeat_interval_ms: 5_000,
+            sasl: Sasl::default(),
             cut_off_batches: true,
         }
     }
@@ -170,6 +178,9 @@ impl Config {
         }
         if !(0..=2).contains(&self.transaction_version) {
             return wrong(format!("transaction.version is {}, not 0 to 2", self.transaction_version));
+        }
+        if let Some(odd) = self.sasl.mechanisms.iter().find(|m| !MECHANISMS.contains(&m.as_str())) {
+            return wrong(format!("SASL mechanism {odd:?} is none of {}", MECHANISMS.join(", ")));
         }
         if self.max_message_bytes < 1024 || self.segment_bytes < 1024 || self.segment_bytes > 1 << 30 {
             return wrong("message and segment bytes are at least 1024, a segment at most 1 GiB".into());

@@ -7,6 +7,7 @@ use kafka_proto::{ApiKey, Message};
 
 use crate::api::fetch::FetchWait;
 use crate::api::produce::ProduceWait;
+use crate::sasl::Login;
 
 /// A connection, as [`crate::Cluster::handle_connect`] named it.
 pub type ConnId = u64;
@@ -71,6 +72,7 @@ pub(crate) struct Conn {
     pub busy: Option<u64>,
     pub waiting: Option<Waiting>,
     pub muted_until: u64,
+    pub login: Login,
     pub backlog: VecDeque<Vec<u8>>,
 }
 
@@ -115,7 +117,14 @@ impl Conns {
 
     pub fn open(&mut self, node: i32) -> ConnId {
         self.serial += 1;
-        let conn = Conn { node, busy: None, waiting: None, muted_until: 0, backlog: VecDeque::new() };
+        let conn = Conn {
+            node,
+            busy: None,
+            waiting: None,
+            muted_until: 0,
+            login: Login::Start,
+            backlog: VecDeque::new(),
+        };
         self.conns.insert(self.serial, conn);
         self.serial
     }

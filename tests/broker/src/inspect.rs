@@ -1,6 +1,5 @@
 //! Read-outs for checkers and tests: what is really in the logs.
 
-use kafka_proto::compress::Workspace;
 use kafka_proto::record::{Batch, Codec, batches};
 
 use crate::batch_check::unpack;

@@ -171,6 +171,13 @@ impl Log {
         self.end_offset
     }
 
+    /// Frees the oldest segment, whatever retention says, and moves the start behind it.
+    pub fn drop_oldest(&mut self) {
+        self.drop_front();
+        let start = self.segments.front().map_or(self.end_offset, |s| s.base_offset);
+        self.start_offset = self.start_offset.max(start);
+    }
+
     /// Moves the start to `offset` (DeleteRecords): whole segments before it are freed.
     pub fn delete_before(&mut self, offset: i64) {
         self.start_offset = self.start_offset.max(offset.min(self.end_offset));

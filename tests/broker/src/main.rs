@@ -13,11 +13,14 @@ kafka-broker: a Kafka cluster in one process; what it holds is gone when it stop
   --emulate RELEASE       2.1, 2.8, 3.9 or 4.3 (default)
   --advertise HOST        the host that clients are told
   --no-auto-create        topics are not created because somebody asks for them
+  --sasl USER:PASSWORD    who may come in, with PLAIN or SCRAM; may be repeated (default: anybody)
+  --sasl-mechanism NAME   PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; may be repeated (default: all)
   --racks A,B,...         racks of the nodes, in order
   --partitions N          partitions of a topic that is created without a number (default 1)
   --max-connections N     (default 1000)
   --max-topics N          (default 2000)
   --retention-bytes N     kept per partition, the oldest go first (default 268435456)
+  --max-log-bytes N       kept over all partitions (default 8589934592)
   --seed N                decides everything random (default 1)
   --help";
 
@@ -62,6 +65,13 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<(Config, Liste
             "--help" | "-h" => return Ok(None),
             "--listen" => listen.address = value()?,
             "--advertise" => listen.advertise = Some(value()?),
+            "--sasl" => {
+                let text = value()?;
+                let (user, password) =
+                    text.split_once(':').ok_or(format!("--sasl: {text:?} is not USER:PASSWORD"))?;
+                config.sasl.users.push((user.to_owned(), password.to_owned()));
+            }
+            "--sasl-mechanism" => config.sasl.mechanisms.push(value()?),
             "--seed" => listen.seed = number(&name, &value()?)?,
             "--nodes" => config.nodes = number(&name, &value()?)?,
             "--topic" => config.topics.push(topic(&value()?)?),
@@ -75,6 +85,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<(Config, Liste
             "--max-connections" => config.max_connections = number(&name, &value()?)?,
             "--max-topics" => config.max_topics = number(&name, &value()?)?,
             "--retention-bytes" => config.retention_bytes = number(&name, &value()?)?,
+            "--max-log-bytes" => config.max_log_bytes = number(&name, &value()?)?,
             _ => return Err(format!("{name}: no such option")),
         }
     }

@@ -71,11 +71,17 @@ pub fn info_of(header: &BatchHeader) -> BatchInfo {
 }
 
 impl Partition {
-    /// An empty partition led by the first of `replicas`.
-    pub fn new(config: &Config, replicas: Vec<i32>) -> Self {
+    /// An empty partition led by the first of `replicas` that is alive.
+    pub fn new(config: &Config, replicas: Vec<i32>, alive: &[i32]) -> Self {
+        let mut isr: Vec<i32> = replicas.iter().copied().filter(|id| alive.contains(id)).collect();
+        let leader = isr.first().copied().unwrap_or(-1);
+        if isr.is_empty() {
+            // Whoever of them starts first leads.
+            isr.clone_from(&replicas);
+        }
         Self {
-            leader: replicas.first().copied().unwrap_or(-1),
-            isr: replicas.clone(),
+            leader,
+            isr,
             replicas,
             leader_epoch: 0,
             log: Log::new(config.segment_bytes, config.retention_bytes),
@@ -256,6 +262,12 @@ impl Partition {
     /// DeleteRecords: the start moves to `offset`.
     pub fn delete_before(&mut self, offset: i64) {
         self.log.delete_before(offset);
+        self.start_moved();
+    }
+
+    /// Frees the oldest segment: the broker as a whole is full.
+    pub fn drop_oldest(&mut self) {
+        self.log.drop_oldest();
         self.start_moved();
     }
 

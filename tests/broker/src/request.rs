@@ -45,7 +45,10 @@ impl Cluster {
         if !accepted && key != ApiKey::API_VERSIONS {
             return Err(Hangup(format!("unsupported request: {key} version {}", rq.version)));
         }
+        self.check_login(rq)?;
         match key {
+            ApiKey::SASL_HANDSHAKE => self.sasl_handshake(rq),
+            ApiKey::SASL_AUTHENTICATE => self.sasl_authenticate(rq),
             ApiKey::API_VERSIONS => self.api_versions(rq, accepted),
             ApiKey::METADATA => self.metadata(rq),
             ApiKey::PRODUCE => self.produce(rq),

@@ -124,6 +124,7 @@ impl Topics {
         &mut self,
         config: &Config,
         rng: &mut Rng,
+        alive: &[i32],
         name: &str,
         assignment: Vec<Vec<i32>>,
         settings: BTreeMap<String, String>,
@@ -142,7 +143,10 @@ impl Topics {
         let mut topic = Topic {
             id,
             name: name.to_owned(),
-            partitions: assignment.into_iter().map(|replicas| Partition::new(config, replicas)).collect(),
+            partitions: assignment
+                .into_iter()
+                .map(|replicas| Partition::new(config, replicas, alive))
+                .collect(),
             config: settings,
             max_message_bytes: config.max_message_bytes,
             log_append_time: false,
@@ -158,6 +162,9 @@ impl Topics {
 
     /// Replicas for `count` partitions from index `from` on, leaders spread over the nodes.
     pub fn spread(&self, nodes: &[i32], from: i32, count: i32, replication: i16) -> Vec<Vec<i32>> {
+        if nodes.is_empty() {
+            return Vec::new();
+        }
         let width = usize::try_from(replication).unwrap_or(1).clamp(1, nodes.len().max(1));
         let first = self.created;
         (from..from.saturating_add(count))
@@ -172,6 +179,7 @@ impl Topics {
     pub fn grow(
         &mut self,
         config: &Config,
+        alive: &[i32],
         id: &TopicId,
         assignment: Vec<Vec<i32>>,
     ) -> Result<(), ErrorCode> {
@@ -180,7 +188,9 @@ impl Topics {
         }
         let topic = self.by_id.get_mut(id).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
         self.partitions += assignment.len();
-        topic.partitions.extend(assignment.into_iter().map(|replicas| Partition::new(config, replicas)));
+        topic
+            .partitions
+            .extend(assignment.into_iter().map(|replicas| Partition::new(config, replicas, alive)));
         topic.apply_config(config).map_err(|_| ErrorCode::INVALID_CONFIG)
     }
 
@@ -221,7 +231,7 @@ mod tests {
         assert_eq!(leaders, [0, 1, 2, 0, 1, 2]);
         let create = |topics: &mut Topics, rng: &mut Rng, name: &str, count| {
             let spread = topics.spread(&nodes, 0, count, 2);
-            topics.create(&config, rng, name, spread, BTreeMap::new())
+            topics.create(&config, rng, &nodes, name, spread, BTreeMap::new())
         };
         let first = create(&mut topics, &mut rng, "a", 6).unwrap();
         assert_eq!(create(&mut topics, &mut rng, "a", 1), Err(ErrorCode::TOPIC_ALREADY_EXISTS));

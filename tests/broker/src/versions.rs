@@ -22,6 +22,8 @@ const TABLE: &[Row] = &[
     (ApiKey::SYNC_GROUP, 2, 5, 5, (0, 5)),
     (ApiKey::DESCRIBE_GROUPS, 2, 5, 5, (0, 6)),
     (ApiKey::LIST_GROUPS, 2, 4, 5, (0, 5)),
+    (ApiKey::SASL_HANDSHAKE, 1, 1, 1, (0, 1)),
+    (ApiKey::SASL_AUTHENTICATE, 0, 2, 2, (0, 2)),
     (ApiKey::API_VERSIONS, 2, 3, 4, (0, 4)),
     (ApiKey::CREATE_TOPICS, 3, 7, 7, (2, 7)),
     (ApiKey::DELETE_TOPICS, 3, 6, 6, (1, 6)),

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use kafka_broker::{Config, Release, Server};
+use kafka_broker::{Config, MECHANISMS, Release, Sasl, Server};
 use kafka_cluster::judge::{
     Isolation, assert_same, console_read, console_write, kcat_read, kcat_write, plain,
 };
@@ -285,4 +285,38 @@ fn older_releases_are_understood_too() {
             .unwrap();
         is_exact_copy(&bootstrap, "copy", 300);
     }
+}
+
+#[test]
+fn kcat_and_java_authenticate() {
+    let sasl = Sasl { users: vec![("ann".into(), "se,cr=et".into())], ..Sasl::default() };
+    let server =
+        Server::start(Config { sasl, topics: vec![("guarded".into(), 1)], ..Config::default() }).unwrap();
+    let bootstrap = server.bootstrap();
+    for mechanism in MECHANISMS {
+        let name = format!("sasl.mechanism={mechanism}");
+        let with = |password| {
+            ["-X", "security.protocol=SASL_PLAINTEXT", "-X", &name, "-X", "sasl.username=ann", "-X", password]
+                .map(str::to_owned)
+        };
+        let [good, bad] = ["sasl.password=se,cr=et", "sasl.password=wrong"].map(with);
+        let args: Vec<&str> = good.iter().map(String::as_str).collect();
+        produce(&bootstrap, "guarded", &args, mechanism.as_bytes()).unwrap();
+        let args: Vec<&str> = ["-L", "-m", "2"].into_iter().chain(bad.iter().map(String::as_str)).collect();
+        assert!(!kcat(&bootstrap, &args, &[]).unwrap().ok(), "{mechanism} with a wrong password");
+        let module = match mechanism {
+            "PLAIN" => "plain.PlainLoginModule",
+            _ => "scram.ScramLoginModule",
+        };
+        let file = cache_dir().join("judge-sasl.properties");
+        let jaas = format!(
+            "security.protocol=SASL_PLAINTEXT\nsasl.mechanism={mechanism}\nsasl.jaas.config=\
+             org.apache.kafka.common.security.{module} required username=\"ann\" password=\"se,cr=et\";\n"
+        );
+        std::fs::write(&file, jaas).unwrap();
+        let args = ["--list", "--command-config", file.to_str().unwrap()];
+        let listed = tool_at(TOPICS, &bootstrap, &args, &[]).unwrap().stdout_text();
+        assert!(listed.contains("guarded"), "{listed}");
+    }
+    assert_eq!(server.with(|c| c.log("guarded", 0).unwrap().len()), MECHANISMS.len());
 }

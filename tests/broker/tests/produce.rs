@@ -288,3 +288,19 @@ fn compressed_batches_are_looked_into_and_stored_as_they_are() {
     recrc(&mut not_lz4);
     assert_eq!(b.produce(0, 0, -1, &not_lz4).0, ErrorCode::CORRUPT_MESSAGE);
 }
+
+#[test]
+fn the_whole_broker_keeps_within_its_limit() {
+    let topics = vec![("t".into(), 4)];
+    let (max_log_bytes, segment_bytes) = (100_000, 10_000);
+    let mut b = Bench::new(Config { topics, max_log_bytes, segment_bytes, ..Config::default() });
+    let value = "x".repeat(1_000);
+    for n in 0..1_000 {
+        assert_eq!(b.produce(0, n % 4, 1, &plain(&[&value])).0, ErrorCode::NONE);
+    }
+    let partitions = &b.cluster.topic("t").unwrap().partitions;
+    assert!(partitions.iter().map(|p| p.log.size()).sum::<u64>() < 210_000);
+    assert!(partitions.iter().all(|p| p.log.start_offset() > 0 && p.log.end_offset() == 250));
+    let start = partitions[0].log.start_offset();
+    assert!(!b.fetch(0, 0, start).values().is_empty());
+}

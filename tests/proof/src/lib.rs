@@ -9,6 +9,7 @@ mod data;
 mod frames;
 mod machine;
 mod records;
+mod streams;
 
 use core::panic::PanicInfo;
 use kafka_proto::api::{Direction, transcode};

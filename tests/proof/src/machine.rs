@@ -61,12 +61,7 @@ pub fn machine_getters(machine: &Producer<'static>, host: HostId, topic: TopicId
 }
 
 #[unsafe(no_mangle)]
-pub fn machine_resolved(
-    machine: &mut Producer<'static>,
-    now: Instant,
-    host: HostId,
-    found: &[SocketAddr],
-) {
+pub fn machine_resolved(machine: &mut Producer<'static>, now: Instant, host: HostId, found: &[SocketAddr]) {
     machine.handle_resolved(now, host, found);
 }
 

@@ -95,6 +95,7 @@ fn main() -> ExitCode {
                         }
                     }
                     if let Ok(mut all) = reports.lock() {
+                        tell(&options, &report);
                         all.push(report);
                     }
                 }
@@ -106,20 +107,25 @@ fn main() -> ExitCode {
     summary(&options, &reports, begun.elapsed().as_secs_f64())
 }
 
+/// What is wrong with a seed, and how to see it again.
+fn tell(options: &Options, report: &Report) {
+    if report.violations.is_empty() {
+        return;
+    }
+    println!("seed {}: {} violations", report.seed, report.violations.len());
+    report.violations.iter().take(5).for_each(|v| println!("    {v}"));
+    let (seed, next, hours) = (report.seed, report.seed + 1, options.hours);
+    println!(
+        "    replay: cargo run -p kafka-sim --profile checked -- --seeds {seed}..{next} --hours {hours} --trace"
+    );
+}
+
 fn summary(options: &Options, reports: &[Report], seconds: f64) -> ExitCode {
     let mut fired = Counters::default();
     reports.iter().for_each(|r| fired.add(&r.fired));
     let hours = reports.iter().map(|r| r.virtual_us).sum::<u64>() as f64 / 3.6e9;
     let sum = |f: fn(&Report) -> u64| reports.iter().map(f).sum::<u64>();
     let records = sum(|r| r.records);
-    for report in reports.iter().filter(|r| !r.violations.is_empty()) {
-        println!("seed {}: {} violations", report.seed, report.violations.len());
-        report.violations.iter().take(5).for_each(|v| println!("    {v}"));
-        let (seed, next, hours) = (report.seed, report.seed + 1, options.hours);
-        println!(
-            "    replay: cargo run -p kafka-sim --profile checked -- --seeds {seed}..{next} --hours {hours} --trace"
-        );
-    }
     if options.table {
         println!("{}", fired.table());
     }

@@ -164,9 +164,15 @@ impl<'m> ProducerApp<'m> {
     }
 
     fn delivered(&mut self, now: Instant, history: &mut History, delivery: &Delivery) {
-        let ids = self.batches.get_mut(delivery.batch.slot()).map(std::mem::take).unwrap_or_default();
-        if ids.len() != delivery.count as usize {
-            self.wrong.push(format!("{delivery:?} for a batch of {} records", ids.len()));
+        let (first, count) = (delivery.first as usize, delivery.count as usize);
+        let all = self.batches.get_mut(delivery.batch.slot());
+        // A batch that was sent in parts is told of part by part.
+        let ids: Vec<_> =
+            all.as_ref().map_or(Vec::new(), |ids| ids.iter().skip(first).take(count).copied().collect());
+        let whole =
+            all.map_or(0, |ids| if delivery.parts_left == 0 { std::mem::take(ids).len() } else { ids.len() });
+        if ids.len() != count || (first == 0 && delivery.parts_left == 0 && whole != count) {
+            self.wrong.push(format!("{delivery:?} for a batch of {whole} records"));
         }
         for (index, id) in ids.into_iter().enumerate() {
             let (offset, what) = match delivery.outcome {

@@ -31,17 +31,6 @@ impl World<'_> {
             }
         }
         let state = &mut self.clients[client];
-        if wake <= now {
-            state.hot += 1;
-            if state.hot == HOT_MAX {
-                let text =
-                    format!("S2: client {client} asks to be woken at once, again and again, at {}", self.now);
-                self.violations.push(text);
-            }
-        } else {
-            state.hot = 0;
-        }
-        let state = &mut self.clients[client];
         // A client that is hot is slowed down, so that the run comes to an end.
         let wake = if state.hot >= HOT_MAX { Instant(self.now + 100_000) } else { wake };
         if wake != Instant::NEVER && wake.0 < state.wake {
@@ -104,5 +93,13 @@ impl World<'_> {
         self.clients[client].wake = u64::MAX;
         self.clients[client].machine().handle_timeout(now);
         self.pump(client);
+        let again = self.clients[client].machine().poll_timeout() <= now;
+        let state = &mut self.clients[client];
+        state.hot = if again { state.hot + 1 } else { 0 };
+        if state.hot == HOT_MAX {
+            let text =
+                format!("S2: client {client} asks to be woken at once, again and again, at {}", self.now);
+            self.violations.push(text);
+        }
     }
 }

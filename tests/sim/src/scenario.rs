@@ -217,6 +217,27 @@ impl<'m> World<'m> {
         }
     }
 
+    /// Bytes that passed on the first connection, up and down.
+    pub fn bytes_of_first_link(&self) -> (u64, u64) {
+        self.bytes_of_link(0)
+    }
+
+    /// Bytes that passed on a connection, up and down.
+    pub fn bytes_of_link(&self, id: u32) -> (u64, u64) {
+        self.links.get(&id).map_or((0, 0), |link| (link.up.sent, link.down.sent))
+    }
+
+    /// Connections that were begun so far.
+    pub fn connections_begun(&self) -> u32 {
+        self.next_link
+    }
+
+    /// Records that consumers were given.
+    pub fn history_polls(&self) -> usize {
+        let polls = |e: &&crate::history::Entry| matches!(e.what, crate::history::What::Poll { .. });
+        self.history.entries.iter().filter(polls).count()
+    }
+
     /// The last lines of the trace, for whoever reads a failure.
     pub fn print_trace(&self, lines: usize) {
         let all = self.trace.lines();

@@ -59,12 +59,14 @@ pub struct World<'m> {
     pub complaints: Vec<String>,
     /// The cut that the next connection to open gets, upwards and downwards.
     pub next_cut: (Option<(u64, Cut)>, Option<(u64, Cut)>),
+    /// The cut that the connection after the next one gets.
+    pub cut_after_next: (Option<(u64, Cut)>, Option<(u64, Cut)>),
     pub(crate) links: BTreeMap<u32, Link<'m>>,
     /// The time for the next fault has come.
     pub fault_due: bool,
     queue: BTreeMap<(u64, u64), Event>,
     serial: u64,
-    next_link: u32,
+    pub(crate) next_link: u32,
     by_broker: BTreeMap<u64, u32>,
     cluster_wake: u64,
 }
@@ -93,6 +95,7 @@ impl<'m> World<'m> {
             violations: Vec::new(),
             complaints: Vec::new(),
             next_cut: (None, None),
+            cut_after_next: (None, None),
             links: BTreeMap::new(),
             fault_due: false,
             queue: BTreeMap::new(),
@@ -356,6 +359,7 @@ impl<'m> World<'m> {
                 let mut up = Pipe::new(delay, self.weather.window, self.weather.chunk_max);
                 let mut down = Pipe::new(delay, usize::MAX / 2, self.weather.chunk_max);
                 (up.cut, down.cut) = std::mem::take(&mut self.next_cut);
+                self.next_cut = std::mem::take(&mut self.cut_after_next);
                 let link = Link {
                     client,
                     conn,

@@ -3,11 +3,12 @@
 use std::fs::File;
 use std::io::{ErrorKind, IsTerminal, Read, stdin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use kafka_examples::args::{Failure, Parsed};
 use kafka_examples::progress::Progress;
+use kafka_std::producer::Cause;
 use kafka_std::{Header, Producer, Record, SendError, Topic};
 use memchr::memmem::find;
 
@@ -23,6 +24,8 @@ const RECORD_LEN_MAX: usize = 1_048_576;
 struct Watch {
     acknowledged: AtomicU64,
     failed: AtomicU64,
+    /// A record was not acknowledged in time: the cluster has been away for that long.
+    gave_up: AtomicBool,
     progress: Progress,
     /// Bytes, where the input is a file.
     input_len: Option<u64>,
@@ -69,6 +72,7 @@ pub fn run(args: &Parsed) -> Result<(), Failure> {
     let watch = Arc::new(Watch {
         acknowledged: AtomicU64::new(0),
         failed: AtomicU64::new(0),
+        gave_up: AtomicBool::new(false),
         // A bar would run through what somebody types.
         progress: Progress::new(!input.is_typed),
         input_len: input.len,
@@ -104,6 +108,10 @@ fn send_all<R: Read>(
             return Ok(());
         };
         number += 1;
+        if watch.gave_up.load(Ordering::Relaxed) {
+            let what = "the cluster has not acknowledged records for delivery.timeout.ms";
+            return Err(not_sent(number, &what));
+        }
         let piece = match piece {
             Piece::Whole(b"") => continue,
             Piece::Whole(piece) => piece,
@@ -123,14 +131,14 @@ fn send_all<R: Read>(
                     break;
                 }
                 // No other record would fare better.
-                Err(error) => {
-                    return Err(Failure::Failed(format!(
-                        "record {number} and all after it were not sent: {error}"
-                    )));
-                }
+                Err(error) => return Err(not_sent(number, &error)),
             }
         }
     }
+}
+
+fn not_sent(first: u64, why: &dyn std::fmt::Display) -> Failure {
+    Failure::Failed(format!("record {first} and all after it were not sent: {why}"))
 }
 
 impl Shape {
@@ -213,7 +221,12 @@ fn producer(args: &Parsed, watch: &Arc<Watch>) -> Result<Producer, Failure> {
     let builder = builder.map_err(|error| args.usage(error.to_string()))?.on_delivery(
         move |number, result| match result {
             Ok(_) => drop(watch.acknowledged.fetch_add(1, Ordering::Release)),
-            Err(error) => watch.failed(number, error),
+            Err(error) => {
+                watch.failed(number, error);
+                if error.cause() == Cause::TimedOut {
+                    watch.gave_up.store(true, Ordering::Relaxed);
+                }
+            }
         },
     );
     builder.build().map_err(|error| match error {

@@ -11,4 +11,5 @@ mod list_offsets;
 mod metadata;
 mod partition_admin;
 pub(crate) mod produce;
+mod sasl;
 mod topic_admin;

@@ -60,7 +60,8 @@ impl Cluster {
         if validate_only {
             return Ok(());
         }
-        self.topics.grow(&self.config, &id, assignment).map_err(|code| (code, None))
+        let alive = self.alive_nodes();
+        self.topics.grow(&self.config, &alive, &id, assignment).map_err(|code| (code, None))
     }
 
     pub(crate) fn delete_records_api(&mut self, rq: &Rq<'_>) -> Result<(), Hangup> {

@@ -59,6 +59,9 @@ struct Terms<'a> {
     forced_after: Option<ErrorCode>,
 }
 
+/// Bytes between two looks at the size of all logs.
+const MEASURE_EVERY: u64 = 1 << 20;
+
 /// Why a partition's records were refused.
 type Refusal = (ErrorCode, Option<&'static str>);
 
@@ -184,10 +187,28 @@ impl Cluster {
         row.base_offset = base;
         row.required = p.log.end_offset();
         self.woken.append(&mut p.watchers);
+        self.appended(batch.bytes().len());
         if let Some(at) = replicates {
             self.timers.set(at, Timer::Replicate(*id, data.index));
         }
         Ok(row)
+    }
+
+    /// Keeps the whole broker within its limit: every so often the size of all logs is added up.
+    fn appended(&mut self, bytes: usize) {
+        self.unmeasured += bytes as u64;
+        if self.unmeasured < MEASURE_EVERY.min(self.config.max_log_bytes) {
+            return;
+        }
+        self.unmeasured = 0;
+        let mut total: u64 = self.topics.partitions_mut().map(|(_, _, p)| p.log.size()).sum();
+        while total > self.config.max_log_bytes {
+            let largest = self.topics.partitions_mut().max_by_key(|(_, _, p)| p.log.size());
+            let Some((_, _, p)) = largest.filter(|(_, _, p)| p.log.size() > 0) else { return };
+            total -= p.log.size();
+            p.drop_oldest();
+            total += p.log.size();
+        }
     }
 
     /// What is refused before the producer's state is looked at.

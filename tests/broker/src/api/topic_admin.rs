@@ -72,7 +72,8 @@ impl Cluster {
                 None => Ok(Made { id: NO_ID, partitions, replication }),
             };
         }
-        let made = self.topics.create(&self.config, &mut self.rng, topic.name, assignment, settings);
+        let alive = self.alive_nodes();
+        let made = self.topics.create(&self.config, &mut self.rng, &alive, topic.name, assignment, settings);
         let id = made.map_err(|code| match code {
             ErrorCode::TOPIC_ALREADY_EXISTS => (code, "the topic exists"),
             ErrorCode::POLICY_VIOLATION => (code, "this broker holds no more topics or partitions"),

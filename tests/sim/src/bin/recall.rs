@@ -1,0 +1,130 @@
+//! `recall [--seeds N] [--hours H] [NAME…]`: makes each known bug again, and counts the seeds until the simulation
+//! notices. A bug that it does not notice is a failure of the simulation.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use kafka_client_core::recall::{Bug, set};
+use kafka_sim::run::run_seed;
+
+/// The bugs, with what else must be so that they can show.
+const BUGS: &[&[Bug]] = &[
+    &[Bug::B1ForgetOnUnknownTopic],
+    &[Bug::B3ReuseSequence],
+    &[Bug::B4EmptyTopicIsKnown],
+    &[Bug::B5FreeInFlight],
+    &[Bug::B6NewSequenceAfterLoss],
+    &[Bug::B7KeepSequenceUnderNewEpoch],
+    &[Bug::B8MixEpochs],
+    &[Bug::B9SequenceOverflows, Bug::NearLastSequence],
+    &[Bug::B10EpochStays, Bug::NearLastEpoch],
+    &[Bug::B11OvertakeUnknown],
+    &[Bug::B12ResendMaybeWritten],
+    &[Bug::B13OtherBytes],
+    &[Bug::B24ResetOnDisconnect],
+    &[Bug::B28LookupWins],
+    &[Bug::B31WholeBatch],
+    &[Bug::F1OrderAcrossBrokers],
+    &[Bug::F2NotLeaderIsDefinite],
+    &[Bug::F3EndlessWrite],
+    &[Bug::F4OpenAfterClose],
+    &[Bug::F5MutedForEver],
+];
+
+/// Conditions alone: nothing may be noticed.
+const SOUND: &[&[Bug]] = &[&[], &[Bug::NearLastSequence], &[Bug::NearLastEpoch]];
+
+struct Options {
+    seeds: u64,
+    virtual_us: u64,
+    names: Vec<String>,
+}
+
+fn options() -> Option<Options> {
+    let mut options = Options { seeds: 400, virtual_us: 72_000_000, names: Vec::new() };
+    let mut args = std::env::args().skip(1);
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "--seeds" => options.seeds = args.next()?.parse().ok()?,
+            "--hours" => options.virtual_us = (args.next()?.parse::<f64>().ok()? * 3.6e9) as u64,
+            name => options.names.push(name.to_owned()),
+        }
+    }
+    Some(options)
+}
+
+/// The first violation of a seed.
+fn violation(seed: u64, virtual_us: u64) -> Option<String> {
+    let run = catch_unwind(AssertUnwindSafe(|| run_seed(seed, virtual_us, false)));
+    match run {
+        Ok(report) => report.violations.into_iter().next(),
+        Err(_) => Some("S5: panic".into()),
+    }
+}
+
+/// Seeds run until one notices, and what it says; seeds run, where none does.
+fn hunt(seeds: u64, virtual_us: u64) -> (u64, Option<String>) {
+    let next = AtomicU64::new(0);
+    let stop = AtomicBool::new(false);
+    let found = Mutex::new(BTreeMap::new());
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds {
+                        break;
+                    }
+                    if let Some(text) = violation(seed, virtual_us) {
+                        stop.store(true, Ordering::Relaxed);
+                        if let Ok(mut found) = found.lock() {
+                            found.insert(seed, text);
+                        }
+                    }
+                }
+            });
+        }
+    });
+    let found = found.into_inner().unwrap_or_default();
+    found.into_iter().next().map_or((seeds, None), |(seed, text)| (seed + 1, Some(text)))
+}
+
+fn main() -> ExitCode {
+    let Some(options) = options() else {
+        eprintln!("recall [--seeds N] [--hours H] [NAME...]");
+        return ExitCode::from(2);
+    };
+    std::panic::set_hook(Box::new(|_| {}));
+    let wanted = |bugs: &[Bug]| {
+        let name = bugs.first().map_or(String::new(), |bug| format!("{bug:?}"));
+        options.names.is_empty()
+            || options.names.iter().any(|n| !name.is_empty() && name.starts_with(n.as_str()))
+    };
+    let mut failed = false;
+    for bugs in SOUND.iter().filter(|bugs| wanted(bugs)) {
+        set(bugs);
+        if let (seeds, Some(text)) = hunt(options.seeds.min(40), options.virtual_us) {
+            println!("{:<30} WRONG after {seeds} seeds: {text}", format!("{bugs:?}"));
+            failed = true;
+        }
+    }
+    for bugs in BUGS.iter().filter(|bugs| wanted(bugs)) {
+        set(bugs);
+        let (seeds, found) = hunt(options.seeds, options.virtual_us);
+        let name = bugs.first().map_or(String::new(), |bug| format!("{bug:?}"));
+        match found {
+            Some(text) => {
+                println!("{name:<30} {seeds:>4} seeds  {}", text.chars().take(100).collect::<String>())
+            }
+            None => {
+                println!("{name:<30} NOT FOUND in {seeds} seeds");
+                failed = true;
+            }
+        }
+    }
+    ExitCode::from(u8::from(failed))
+}
