@@ -39,9 +39,21 @@
 //!
 //! # Shape
 //!
-//! `send` takes one short lock, encodes the record into its batch and returns. The I/O thread (`io.rs`) takes full and
-//! due batches out of the core, checksums, compresses and writes them without the lock, and tells each batch's
-//! listeners its outcome, also without it. There is one small state per batch, not per record.
+//! `send` takes one short lock, encodes the record into its batch and returns. The I/O thread takes full and due batches
+//! out of the core, checksums, compresses and writes them without the lock, and tells each batch's listeners its
+//! outcome, also without it. There is one small state per batch, not per record. A thread that sends one record at a
+//! time and waits for each does the I/O itself while it waits, so that no thread has to be woken.
+//!
+//! | to change | look at |
+//! | --- | --- |
+//! | what happens between lock, socket and core | `io.rs`: one round of the loop is `Driver::turn` |
+//! | who runs the loop | `io/shift.rs` |
+//! | how a socket is opened, written, read | `io/socket.rs`; names: `io/resolve.rs` |
+//! | what a call to `send` does | `producer/append.rs`, then `producer/state.rs` (under the lock) |
+//! | when a request is worth sending | `producer/state.rs`: `may_seal`, `needs_wake` |
+//! | how results reach the caller | `producer/delivery.rs`, `producer/listeners.rs`; their memory: `producer/shared.rs` |
+//! | settings | `config/table.rs`: a row each |
+//! | consuming | `consumer.rs`, `consumer/records.rs` |
 #![deny(unsafe_code)]
 #![deny(missing_docs)]
 

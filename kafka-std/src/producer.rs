@@ -1,7 +1,10 @@
 //! The producer: handles that are used from any thread, over one thread that does the I/O.
 
+mod append;
 mod builder;
 mod delivery;
+mod finish;
+mod listeners;
 mod record;
 mod shared;
 mod state;
@@ -9,14 +12,7 @@ mod transaction;
 
 use std::fmt;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant as StdInstant};
-
-use kafka_client_core::metadata::TopicId;
-use kafka_client_core::producer::{AppendError, TopicError};
-use kafka_client_core::storage::Text;
-use kafka_client_core::time::Instant;
-use kafka_proto::record::NewRecord;
 
 pub use builder::ProducerBuilder;
 pub(crate) use builder::ProducerSettings;
@@ -24,10 +20,9 @@ pub use delivery::{Cause, Delivery, DeliveryError, DeliveryResult, RecordMetadat
 pub use record::{Destination, Header, Record, Topic};
 pub use transaction::{ConsumerGroup, Member};
 
-use crate::clock::tick;
-use crate::error::{Error, SendError, Unavailable};
+use crate::error::{Error, SendError};
 use crate::io::Shared;
-use crate::sync::{Signal, deadline_in, wait_until};
+use append::{Attempt, take_delivery};
 use state::{Place, Room, State};
 
 /// Sends records to a Kafka cluster, from any number of threads and tasks.
@@ -80,15 +75,6 @@ impl fmt::Debug for Producer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Producer").field("bootstrap", &self.handle.bootstrap).finish_non_exhaustive()
     }
-}
-
-/// What an attempt to append a record led to.
-enum Attempt<T> {
-    Done(T),
-    /// It can succeed when something happened.
-    Later(AppendError),
-    /// Boxed, as what does not happen should not make what does large to move.
-    Never(Box<SendError>),
 }
 
 impl Producer {
@@ -188,7 +174,7 @@ impl Producer {
         record: Record<'_>,
         callback: impl FnOnce(DeliveryResult) + Send + 'static,
     ) -> Result<(), SendError> {
-        let mut callback: Option<state::Callback> = Some(Box::new(callback));
+        let mut callback: Option<listeners::Callback> = Some(Box::new(callback));
         self.blocking(&record, |state, place, timestamp| {
             state.call_back(place, timestamp, callback.take()?);
             Some(())
@@ -218,305 +204,6 @@ impl Producer {
             Some(())
         })
     }
-
-    /// Sends what was sent so far at once, without `linger.ms`, and waits until each of these records is acknowledged
-    /// or has failed and its callback was called. True when that was so within `timeout`.
-    pub fn flush(&self, timeout: Duration) -> bool {
-        self.begin_flush().is_none_or(|signal| signal.wait(deadline_in(timeout)))
-    }
-
-    /// As [`flush`](Self::flush), for tasks. It ends by itself after `delivery.timeout.ms` at the latest.
-    pub async fn flush_async(&self) {
-        if let Some(signal) = self.begin_flush() {
-            signal.happened().await;
-        }
-    }
-
-    /// Takes no more records, sends those it has, and closes the connections. What is not acknowledged within
-    /// `timeout` is given up, and its deliveries say so. True when nothing had to be given up.
-    pub fn close(&self, timeout: Duration) -> bool {
-        let signal = Arc::new(Signal::default());
-        let shared = &self.handle.shared;
-        {
-            let mut state = shared.lock();
-            if state.dead {
-                return true;
-            }
-            state.core.close(shared.clock.now());
-            state.closes.push(signal.clone());
-        }
-        shared.wake();
-        if signal.wait(deadline_in(timeout)) {
-            return true;
-        }
-        let unresolved = {
-            let mut state = shared.lock();
-            let unresolved = state.core.unresolved();
-            state.core.abort(shared.clock.now());
-            unresolved
-        };
-        shared.wake();
-        // Only connections have to be closed now, which waits for nobody.
-        signal.wait(deadline_in(Duration::from_secs(1)));
-        !unresolved
-    }
-
-    fn begin_flush(&self) -> Option<Arc<Signal>> {
-        let shared = &self.handle.shared;
-        let signal = Arc::new(Signal::default());
-        {
-            let mut state = shared.lock();
-            if state.dead {
-                return None;
-            }
-            state.core.flush(shared.clock.now());
-            if state.is_flushed() && !state.core.has_resolved() {
-                return None;
-            }
-            state.flushes.push(signal.clone());
-            if !state.wake() {
-                return Some(signal);
-            }
-        }
-        shared.wake();
-        Some(signal)
-    }
-
-    fn topic_id(&self, state: &mut State, name: &str) -> Result<TopicId, SendError> {
-        if let Some(id) = state.by_name.get(name) {
-            return Ok(*id);
-        }
-        let id = state.core.topic(Text::Owned(name.into())).map_err(|error| match error {
-            TopicError::IllegalName => SendError::IllegalTopicName(name.to_owned()),
-            TopicError::NoRoom => SendError::Closed,
-        })?;
-        let name: Arc<str> = name.into();
-        state.by_name.insert(name.clone(), id);
-        state.topics.push(Topic { id, name, owner: self.handle.number });
-        Ok(id)
-    }
-
-    /// Tries to append a record, once.
-    #[inline(always)]
-    fn attempt<T>(
-        &self,
-        record: &Record<'_>,
-        take: impl FnOnce(&mut State, Place, i64) -> Option<T>,
-    ) -> Attempt<T> {
-        let shared = &*self.handle.shared;
-        let tick = tick();
-        let mut state = shared.lock();
-        let time = state.ticks.at(tick, &shared.clock);
-        let (attempt, wake) = self.attempt_locked(&mut state, time, record, take);
-        drop(state);
-        if wake {
-            shared.wake_for_record();
-        }
-        attempt
-    }
-
-    #[inline(always)]
-    fn attempt_locked<T>(
-        &self,
-        state: &mut State,
-        (now, wall_ms): (Instant, i64),
-        record: &Record<'_>,
-        take: impl FnOnce(&mut State, Place, i64) -> Option<T>,
-    ) -> (Attempt<T>, bool) {
-        let topic = match record.topic {
-            Destination::Topic(topic) if topic.owner == self.handle.number => topic.id,
-            Destination::Topic(topic) => {
-                return (never(SendError::ForeignTopic(topic.name.to_string())), false);
-            }
-            Destination::Name(name) => match self.topic_id(state, name) {
-                Ok(id) => id,
-                Err(error) => return (never(error), false),
-            },
-        };
-        let timestamp = record.timestamp.unwrap_or(wall_ms);
-        if timestamp < -1 {
-            return (never(SendError::BadTimestamp(timestamp)), false);
-        }
-        let new = NewRecord { key: record.key, value: record.value, headers: record.headers, timestamp };
-        match state.append(now, topic, record.partition, &new) {
-            Ok((place, wake)) => match take(state, place, timestamp) {
-                Some(taken) => (Attempt::Done(taken), wake),
-                None => (never(SendError::Closed), wake),
-            },
-            Err(error) => refused(state, topic, record, error),
-        }
-    }
-
-    /// Appends a record as soon as that is possible, at most `max.block.ms` from now.
-    #[cold]
-    fn blocking<T>(
-        &self,
-        record: &Record<'_>,
-        mut take: impl FnMut(&mut State, Place, i64) -> Option<T>,
-    ) -> Result<T, SendError> {
-        let shared = &*self.handle.shared;
-        let begin = StdInstant::now();
-        let deadline = begin.checked_add(self.handle.max_block);
-        let mut state = shared.lock();
-        loop {
-            let time = state.ticks.at(tick(), &shared.clock);
-            let (attempt, wake) = self.attempt_locked(&mut state, time, record, &mut take);
-            if wake {
-                // Before sleeping: nobody else knows of it.
-                shared.wake();
-            }
-            let error = match attempt {
-                Attempt::Done(taken) => return Ok(taken),
-                Attempt::Never(error) => return Err(*error),
-                Attempt::Later(error) => error,
-            };
-            if deadline.is_some_and(|d| StdInstant::now() >= d) {
-                drop(state);
-                return Err(self.in_vain(record, error, begin.elapsed()));
-            }
-            state.blocked += 1;
-            state = wait_until(&self.handle.room.condition, state, deadline);
-            state.blocked -= 1;
-        }
-    }
-
-    fn poll_send(
-        &self,
-        record: &Record<'_>,
-        begin: StdInstant,
-        cx: &Context<'_>,
-    ) -> Poll<Result<Delivery, SendError>> {
-        let shared = &*self.handle.shared;
-        let mut state = shared.lock();
-        let time = state.ticks.at(tick(), &shared.clock);
-        let (attempt, wake) = self.attempt_locked(&mut state, time, record, take_delivery);
-        let outcome = match attempt {
-            Attempt::Done(delivery) => Poll::Ready(Ok(delivery)),
-            Attempt::Never(error) => Poll::Ready(Err(*error)),
-            Attempt::Later(error) if begin.elapsed() >= self.handle.max_block => {
-                drop(state);
-                return Poll::Ready(Err(self.in_vain(record, error, begin.elapsed())));
-            }
-            Attempt::Later(_) => {
-                let left = self.handle.max_block.saturating_sub(begin.elapsed());
-                let left = u64::try_from(left.as_micros()).unwrap_or(u64::MAX);
-                state.await_room(cx.waker(), time.0 + kafka_client_core::time::Duration(left));
-                Poll::Pending
-            }
-        };
-        drop(state);
-        if wake {
-            shared.wake();
-        }
-        outcome
-    }
-
-    fn send_many(
-        &self,
-        records: &[Record<'_>],
-        mut take: impl FnMut(&mut State, Place, usize, i64) -> Option<()>,
-    ) -> Result<(), SendError> {
-        let shared = &*self.handle.shared;
-        let mut at = 0;
-        while at < records.len() {
-            let tick = tick();
-            let (mut wake, mut stopped) = (false, None);
-            let mut state = shared.lock();
-            let time = state.ticks.at(tick, &shared.clock);
-            for record in records.get(at..).unwrap_or_default().iter().take(RECORDS_PER_LOCK) {
-                let take = |state: &mut State, place: Place, t: i64| take(state, place, at, t);
-                let (attempt, woken) = self.attempt_locked(&mut state, time, record, take);
-                wake |= woken;
-                match attempt {
-                    Attempt::Done(()) => at += 1,
-                    Attempt::Never(error) => stopped = Some(Err(*error)),
-                    Attempt::Later(_) => stopped = Some(Ok(record)),
-                }
-                if stopped.is_some() {
-                    break;
-                }
-            }
-            drop(state);
-            if wake {
-                shared.wake();
-            }
-            match stopped {
-                Some(Err(error)) => return Err(error),
-                Some(Ok(record)) => {
-                    self.blocking(record, |state, place, t| take(state, place, at, t))?;
-                    at += 1;
-                }
-                None => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// The error for a record that was waited with in vain.
-    #[cold]
-    fn in_vain(&self, record: &Record<'_>, error: AppendError, waited: Duration) -> SendError {
-        let state = self.handle.shared.lock();
-        let at = |host: kafka_client_core::net::Host<'_>| host_port(host.name, host.port);
-        let troubles: Vec<_> = state.core.troubles().map(|(host, why)| (at(host), why)).collect();
-        let AppendError::NoMetadata { last } = error else {
-            return SendError::Full { waited, brokers: troubles };
-        };
-        let name = match record.topic {
-            Destination::Topic(topic) => topic.name(),
-            Destination::Name(name) => name,
-        };
-        let silent = self.handle.bootstrap.iter().filter(|b| !troubles.iter().any(|(t, _)| t == *b));
-        let answered = last != kafka_proto::ErrorCode::NONE;
-        let mut brokers: Vec<(String, Option<_>)> = Vec::new();
-        if !answered {
-            brokers.extend(silent.map(|b| (b.clone(), None)));
-        }
-        brokers.extend(troubles.iter().map(|(b, t)| (b.clone(), Some(*t))));
-        SendError::Unavailable(Unavailable {
-            what: format!("the partitions of topic {name}"),
-            waited,
-            brokers,
-            answer: answered.then_some(last),
-        })
-    }
-}
-
-/// Records appended before other threads get the lock.
-const RECORDS_PER_LOCK: usize = 64;
-
-#[inline]
-fn take_delivery(state: &mut State, place: Place, timestamp: i64) -> Option<Delivery> {
-    Some(Delivery::new(state.batch(place)?, place.index, timestamp))
-}
-
-#[cold]
-fn never<T>(error: SendError) -> Attempt<T> {
-    Attempt::Never(Box::new(error))
-}
-
-/// Sorts the core's refusals by whether waiting helps.
-#[cold]
-fn refused<T>(
-    state: &mut State,
-    topic: TopicId,
-    record: &Record<'_>,
-    error: AppendError,
-) -> (Attempt<T>, bool) {
-    let name = || state.core.topic_name(topic).to_owned();
-    let why = match error {
-        AppendError::Full | AppendError::NoMetadata { .. } if !state.dead => {
-            // A batch may have been closed to make room, and metadata may have to be asked for.
-            return (Attempt::Later(error), state.wake());
-        }
-        AppendError::Topic(code) => SendError::Topic { topic: name(), code },
-        AppendError::NoSuchPartition { partitions } => {
-            SendError::NoSuchPartition { topic: name(), partition: record.partition.unwrap_or(0), partitions }
-        }
-        AppendError::TooLarge { size, max } => SendError::TooLarge { size, max },
-        error @ AppendError::Transaction(_) => SendError::Transaction(error.to_string()),
-        _ => state.core.refused().map_or(SendError::Closed, SendError::Refused),
-    };
-    (never(why), false)
 }
 
 /// As in `bootstrap.servers`: brackets around an IPv6 address.

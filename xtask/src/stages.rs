@@ -65,6 +65,12 @@ pub const STAGES: &[Stage] = &[
         run: real::conformance,
     },
     Stage {
+        name: "sim",
+        what: "150 simulated cluster-hours, and cuts at each byte",
+        needs: &[],
+        run: build::sim,
+    },
+    Stage {
         name: "cluster",
         what: "real Kafka: 4.3.1, with --all-brokers 3.9.2, 2.8.2, 2.1.1 and three nodes",
         needs: &[Tool::Java, Tool::Maven, Tool::Kcat],

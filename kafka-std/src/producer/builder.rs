@@ -10,7 +10,8 @@ use kafka_client_core::storage::Text;
 use kafka_proto::record::Codec;
 
 use super::delivery::DeliveryResult;
-use super::state::{Handler, Room, State, Work};
+use super::listeners::Handler;
+use super::state::{Room, State, Work};
 use super::{Handle, Producer, host_port};
 use crate::clock::{Clock, seed};
 use crate::config::{COMMON, Common, PRODUCER, apply, bootstrap, names, properties, unknown};

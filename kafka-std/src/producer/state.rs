@@ -9,41 +9,19 @@ use kafka_client_core::metadata::TopicId;
 use kafka_client_core::producer::{self as core, AppendError, Appended, Outcome, Progress, Seal};
 use kafka_client_core::time::{Duration, Instant};
 
-use super::delivery::{BatchState, DeliveryResult, result};
+use super::delivery::BatchState;
+use super::listeners::{Callback, Handler, Listeners, Tokened, ended, tell};
 use super::record::Topic;
 use super::shared::{Handle, Owner};
 use crate::clock::{Clock, Ticks};
 use crate::io::{Client, Drive};
 use crate::sync::Signal;
 
-/// The one handler of results of records sent with a token.
-pub(super) type Handler = Arc<dyn Fn(u64, &DeliveryResult) + Send + Sync>;
-
-/// A closure for the result of one record.
-pub(super) type Callback = Box<dyn FnOnce(DeliveryResult) + Send>;
-
 /// Where a record was put: its batch's slot, and its place in the batch.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
     slot: usize,
     pub(super) index: u32,
-}
-
-/// A record whose result goes to the handler.
-struct Tokened {
-    token: u64,
-    timestamp: i64,
-    index: u32,
-}
-
-/// Whom to tell of the end of a batch.
-#[derive(Default)]
-pub(super) struct Listeners {
-    state: Option<Owner<BatchState>>,
-    tokens: Vec<Tokened>,
-    callbacks: Vec<(u32, i64, Callback)>,
-    /// What became of parts of the batch, where it was sent in parts.
-    parts: Vec<(u32, Outcome)>,
 }
 
 /// Threads and tasks that wait for room in the pool, or for a topic's partitions.
@@ -403,45 +381,4 @@ impl Client for State {
         work.signals.append(&mut self.flushes);
         work.signals.append(&mut self.closes);
     }
-}
-
-/// The listeners of a batch when all of it has ended.
-fn ended(listeners: &mut Listeners, delivery: &core::Delivery) -> Option<Listeners> {
-    if delivery.parts_left > 0 || !listeners.parts.is_empty() {
-        listeners.parts.push((delivery.first, delivery.outcome));
-    }
-    (delivery.parts_left == 0).then(|| std::mem::take(listeners))
-}
-
-/// Tells the listeners of a batch its outcome; returns the number of a thread that slept for it. A callback that panics
-/// has had its turn; the thread goes on.
-fn tell(outcome: Outcome, listeners: &mut Listeners, handler: Option<&Handler>) -> Option<u64> {
-    let mut state = listeners.state.take()?;
-    let in_parts = !listeners.parts.is_empty();
-    if in_parts {
-        state.set_parts(std::mem::take(&mut listeners.parts));
-    }
-    let waited = state.complete(outcome);
-    if let Some(handler) = handler.filter(|_| !listeners.tokens.is_empty()) {
-        let mut all = result(state.handle(), 0, 0);
-        for Tokened { token, timestamp, index } in &listeners.tokens {
-            match &mut all {
-                _ if in_parts => all = result(state.handle(), *index, *timestamp),
-                Ok(record) => (record.index, record.timestamp) = (*index, *timestamp),
-                Err(error) => error.set_place(*index, *timestamp),
-            }
-            isolated(|| handler(*token, &all));
-        }
-    }
-    listeners.tokens.clear();
-    for (index, timestamp, callback) in listeners.callbacks.drain(..) {
-        let one = result(state.handle(), index, timestamp);
-        isolated(|| callback(one));
-    }
-    waited
-}
-
-fn isolated(call: impl FnOnce()) {
-    // The panic was reported by the panic hook; who panicked is the application's code, whose state is its own.
-    let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(call));
 }

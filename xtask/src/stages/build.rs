@@ -4,7 +4,7 @@ use crate::features;
 use crate::shell::{Result, cargo};
 use crate::test::Options;
 use crate::tools::TARGETS;
-use crate::{fuzz, miri, proof};
+use crate::{fuzz, miri, proof, sim};
 
 /// Tests that start a JVM have stages of their own.
 const WITH_JAVA: [&str; 2] = ["kafka-cluster", "kafka-conformance"];
@@ -57,6 +57,10 @@ pub fn fuzz(options: &Options) -> Result {
     // All targets together get half of what is left of a long run.
     let targets = fuzz::targets()?.len().max(1) as u64;
     fuzz::fuzz_each(options.seconds(10 * targets, 0.5) / targets)
+}
+
+pub fn sim(options: &Options) -> Result {
+    sim::portion(options.seconds(180, 0.2))
 }
 
 pub fn miri(_: &Options) -> Result {

@@ -1,0 +1,72 @@
+//! Whom to tell of the end of a batch, and how they are told.
+
+use std::sync::Arc;
+
+use kafka_client_core::producer::{self as core, Outcome};
+
+use super::delivery::{BatchState, DeliveryResult, result};
+use super::shared::Owner;
+
+/// The one handler of results of records sent with a token.
+pub(super) type Handler = Arc<dyn Fn(u64, &DeliveryResult) + Send + Sync>;
+
+/// A closure for the result of one record.
+pub(super) type Callback = Box<dyn FnOnce(DeliveryResult) + Send>;
+
+/// A record whose result goes to the handler.
+pub(super) struct Tokened {
+    pub(super) token: u64,
+    pub(super) timestamp: i64,
+    pub(super) index: u32,
+}
+
+/// Whom to tell of the end of a batch.
+#[derive(Default)]
+pub(super) struct Listeners {
+    pub(super) state: Option<Owner<BatchState>>,
+    pub(super) tokens: Vec<Tokened>,
+    pub(super) callbacks: Vec<(u32, i64, Callback)>,
+    /// What became of parts of the batch, where it was sent in parts.
+    parts: Vec<(u32, Outcome)>,
+}
+
+/// The listeners of a batch when all of it has ended.
+pub(super) fn ended(listeners: &mut Listeners, delivery: &core::Delivery) -> Option<Listeners> {
+    if delivery.parts_left > 0 || !listeners.parts.is_empty() {
+        listeners.parts.push((delivery.first, delivery.outcome));
+    }
+    (delivery.parts_left == 0).then(|| std::mem::take(listeners))
+}
+
+/// Tells the listeners of a batch its outcome; returns the number of a thread that slept for it. A callback that panics
+/// has had its turn; the thread goes on.
+pub(super) fn tell(outcome: Outcome, listeners: &mut Listeners, handler: Option<&Handler>) -> Option<u64> {
+    let mut state = listeners.state.take()?;
+    let in_parts = !listeners.parts.is_empty();
+    if in_parts {
+        state.set_parts(std::mem::take(&mut listeners.parts));
+    }
+    let waited = state.complete(outcome);
+    if let Some(handler) = handler.filter(|_| !listeners.tokens.is_empty()) {
+        let mut all = result(state.handle(), 0, 0);
+        for Tokened { token, timestamp, index } in &listeners.tokens {
+            match &mut all {
+                _ if in_parts => all = result(state.handle(), *index, *timestamp),
+                Ok(record) => (record.index, record.timestamp) = (*index, *timestamp),
+                Err(error) => error.set_place(*index, *timestamp),
+            }
+            isolated(|| handler(*token, &all));
+        }
+    }
+    listeners.tokens.clear();
+    for (index, timestamp, callback) in listeners.callbacks.drain(..) {
+        let one = result(state.handle(), index, timestamp);
+        isolated(|| callback(one));
+    }
+    waited
+}
+
+fn isolated(call: impl FnOnce()) {
+    // The panic was reported by the panic hook; who panicked is the application's code, whose state is its own.
+    let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(call));
+}
