@@ -43,7 +43,6 @@ pub const STAGES: &[Stage] = &[
         needs: &[],
         run: build::hostile,
     },
-    Stage { name: "sim", what: "simulated clusters with faults, and a checker", needs: &[], run: build::sim },
     Stage { name: "doc", what: "rustdoc without a warning", needs: &[], run: source::doc },
     Stage {
         name: "embedded",

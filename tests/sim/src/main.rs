@@ -108,7 +108,7 @@ fn main() -> ExitCode {
                     }
                     let mut report = guarded(seed, virtual_us, false);
                     // S4: the same seed is the same run. Each tenth is run again to see it.
-                    if seed % 10 == 0 && report.violations.is_empty() {
+                    if seed.is_multiple_of(10) && report.violations.is_empty() {
                         let again = guarded(seed, virtual_us, false);
                         if again.hash != report.hash {
                             let text = format!("S4: hash {:x}, then {:x}", report.hash, again.hash);

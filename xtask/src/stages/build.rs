@@ -29,14 +29,6 @@ pub fn hostile(options: &Options) -> Result {
         .run()
 }
 
-/// Simulated clusters: some 150 hours of virtual time as a rule. The seeds are the same each time; `cargo xtask sim`
-/// runs others.
-pub fn sim(options: &Options) -> Result {
-    let seeds = if options.long { "0..10000" } else { "0..1500" };
-    let hours = if options.long { "0.02" } else { "0.1" };
-    cargo("run --quiet --profile checked -p kafka-sim --bin kafka-sim -- --seeds").args([seeds, "--hours", hours]).run()
-}
-
 pub fn embedded(_: &Options) -> Result {
     for target in TARGETS {
         for name in features::CORE {
