@@ -38,7 +38,7 @@ pub struct ClientConfig<'m> {
 
 /// The most requests a connection can have under way. Five keep order with idempotence and fill any link; more only
 /// widens what is lost with a connection.
-pub const IN_FLIGHT_MAX: usize = 8;
+pub const IN_FLIGHT_MAX: usize = if cfg!(feature = "alloc") { 8 } else { 5 };
 
 impl ClientConfig<'_> {
     /// Java's defaults.
@@ -228,7 +228,7 @@ pub fn check_producer(client: &ClientConfig<'_>, producer: &ProducerConfig) -> R
     let broken = |setting, rule| Err(ConfigError { setting, rule });
     let in_flight = usize::from(client.max_in_flight);
     if in_flight == 0 || in_flight > IN_FLIGHT_MAX {
-        return broken("max.in.flight.requests.per.connection", "between 1 and 8");
+        return broken("max.in.flight.requests.per.connection", "between 1 and 8, or 5 without a heap");
     }
     if producer.idempotence && in_flight > 5 {
         return broken("max.in.flight.requests.per.connection", "at most 5 with enable.idempotence=true");

@@ -67,17 +67,13 @@ impl<'m> Consumer<'m> {
         bootstrap: impl IntoIterator<Item = (Text<'m>, u16)>,
         memory: ConsumerMemory<'m>,
     ) -> Result<Self, ConfigError> {
-        let mut net = Net::new(client, memory.net);
-        let mut found = false;
-        for (host, port) in bootstrap {
-            found |= net.add_bootstrap(host, port);
-        }
-        if !found {
+        let mut memory = memory;
+        if !memory.net.add_bootstrap(bootstrap) {
             return Err(ConfigError { setting: "bootstrap.servers", rule: "at least one host:port" });
         }
         Ok(Consumer {
             config,
-            net,
+            net: Net::new(client, memory.net),
             cursors: Table::new(memory.cursors),
             fetched: Table::new(memory.fetched),
             delayed: List::default(),

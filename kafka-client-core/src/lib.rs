@@ -26,7 +26,8 @@
 //! once in a `RefCell`, over memory lent by a `Resources`, and once in a mutex, over memory on the heap. `Socket` stands
 //! for a TCP connection; at its other end is the in-process broker of this project's tests.
 //!
-//! ```
+#![cfg_attr(feature = "std", doc = "```")]
+#![cfg_attr(not(feature = "std"), doc = "```ignore")]
 //! use std::cell::RefCell;
 //! use std::sync::Mutex;
 //!

@@ -85,12 +85,8 @@ impl<'m> Producer<'m> {
         memory: ProducerMemory<'m>,
     ) -> Result<Self, ConfigError> {
         check_producer(&client, &config)?;
-        let mut net = Net::new(client, memory.net);
-        let mut found = false;
-        for (host, port) in bootstrap {
-            found |= net.add_bootstrap(host, port);
-        }
-        if !found {
+        let mut memory = memory;
+        if !memory.net.add_bootstrap(bootstrap) {
             return Err(ConfigError { setting: "bootstrap.servers", rule: "at least one host:port" });
         }
         if !is_built(config.codec) || (config.codec != Codec::None && memory.scratch.is_none()) {
@@ -106,12 +102,17 @@ impl<'m> Producer<'m> {
             });
         }
         let slot_size = memory.slot_size.min(config.batch_size.max(config.max_request_size) as usize);
-        let pool = Pool::new(memory.batches, slot_size, config.buffer_memory);
-        let fill = Fill::new(&config, pool.slot_size());
+        let slot_size = Pool::slot_size_of(&memory.batches, slot_size, config.buffer_memory);
+        let fill = Fill::new(&config, slot_size);
+        // All in one expression: each part that had a name would take its size of stack beside the whole.
         Ok(Producer {
             config,
-            net,
-            acc: Accumulator::new(pool, memory.partitions, fill),
+            net: Net::new(client, memory.net),
+            acc: Accumulator::new(
+                Pool::new(memory.batches, slot_size, config.buffer_memory),
+                memory.partitions,
+                fill,
+            ),
             sticky: Table::new(memory.sticky),
             identity: Identity::default(),
             txn: Transaction::new(None, 0),

@@ -46,6 +46,7 @@ impl Duration {
 
 impl Add<Duration> for Instant {
     type Output = Instant;
+    #[cfg_attr(not(feature = "alloc"), inline(never))]
     fn add(self, d: Duration) -> Instant {
         Instant(self.0.saturating_add(d.0))
     }

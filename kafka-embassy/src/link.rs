@@ -86,7 +86,7 @@ impl<M: RawMutex> Drop for Connection<'_, '_, M> {
                 (rx, tx) = (rx.or(link.rx.take()), tx.or(link.tx.take()));
                 link.close = false;
             }
-            Machine::handle_closed(&mut inner.core, now, self.conn, self.why, rx, tx);
+            Machine::handle_closed(inner.core, now, self.conn, self.why, rx, tx);
         });
     }
 }
@@ -133,7 +133,7 @@ async fn send<'d, M: RawMutex, S: Socket>(
             return;
         }
         let Some(tx) = held.take() else { return };
-        shared.with(|inner, now| Machine::handle_written(&mut inner.core, now, tx));
+        shared.with(|inner, now| Machine::handle_written(inner.core, now, tx));
     }
 }
 

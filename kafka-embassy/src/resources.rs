@@ -33,8 +33,9 @@ pub struct Resources<
     const HEAD: usize,
 > {
     memory: memory::Resources<'d, CONNS, BROKERS, TOPICS, PARTITIONS, SLOTS, BATCH, RX, HEAD>,
-    // Neither has a value yet, which as part of a `static` is zeros and costs no flash.
+    // None of them has a value yet, which as part of a `static` is zeros and costs no flash.
     links: Vec<Link<'d>, CONNS>,
+    core: MaybeUninit<producer::Producer<'d>>,
     shared: MaybeUninit<Shared<'d, M>>,
 }
 
@@ -53,7 +54,12 @@ impl<
 {
     /// Memory that is not in use yet.
     pub const fn new() -> Self {
-        Self { memory: memory::Resources::new(), links: Vec::new(), shared: MaybeUninit::uninit() }
+        Self {
+            memory: memory::Resources::new(),
+            links: Vec::new(),
+            core: MaybeUninit::uninit(),
+            shared: MaybeUninit::uninit(),
+        }
     }
 
     /// A producer in this memory: the handle, and the runner that does its work.
@@ -72,7 +78,7 @@ impl<
         resolver: R,
     ) -> Result<Pair<'d, M, C, R, CONNS>, ConfigError> {
         let bootstrap = bootstrap.iter().map(|(host, port)| (Text::Lent(host), *port));
-        let core = producer::Producer::new(client, config, bootstrap, self.memory.lend())?;
+        let core = self.core.write(producer::Producer::new(client, config, bootstrap, self.memory.lend())?);
         while self.links.push(Link::new()).is_ok() {}
         let shared: &'d Shared<'d, M> = self.shared.write(Shared::new(core, &mut self.links));
         Ok((Producer { shared }, Runner { shared, connectors, resolver }))

@@ -117,7 +117,7 @@ fn step<'d, R: Resolver>(inner: &mut Inner<'d>, now: Instant) -> Step<'d> {
 fn act<R: Resolver>(inner: &mut Inner<'_>, now: Instant, action: Action) {
     match action {
         Action::Resolve(id) => {
-            let host = Machine::host(&inner.core, id);
+            let host = Machine::host(inner.core, id);
             let (port, found) = (host.port, literal(host.name));
             if found.is_empty() && R::KNOWS_NAMES && inner.unresolved.push(id).is_ok() {
                 return;
@@ -161,7 +161,7 @@ async fn resolve<M: RawMutex, R: Resolver>(shared: &Shared<'_, M>, resolver: &mu
 
 fn next_name(inner: &mut Inner<'_>) -> Option<(HostId, heapless::String<HOST_LEN_MAX>, u16)> {
     let id = inner.unresolved.pop()?;
-    let host = Machine::host(&inner.core, id);
+    let host = Machine::host(inner.core, id);
     // A name that is too long has no address, which is what an empty one says too.
     let name = heapless::String::try_from(host.name).unwrap_or_default();
     Some((id, name, host.port))

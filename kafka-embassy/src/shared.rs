@@ -40,7 +40,8 @@ pub(crate) struct Shared<'d, M: RawMutex> {
 }
 
 pub(crate) struct Inner<'d> {
-    pub(crate) core: Producer<'d>,
+    /// Where it was made: moving it here would take as much stack again.
+    pub(crate) core: &'d mut Producer<'d>,
     pub(crate) links: &'d mut [Link<'d>],
     /// Names to be resolved.
     pub(crate) unresolved: heapless::Vec<HostId, NAMES>,
@@ -60,7 +61,7 @@ pub(crate) fn now() -> Instant {
 }
 
 impl<'d, M: RawMutex> Shared<'d, M> {
-    pub(crate) fn new(core: Producer<'d>, links: &'d mut [Link<'d>]) -> Self {
+    pub(crate) fn new(core: &'d mut Producer<'d>, links: &'d mut [Link<'d>]) -> Self {
         let runner = WakerRegistration::new();
         let users = MultiWakerRegistration::new();
         Self {

@@ -7,6 +7,7 @@ mod manifest;
 mod miri;
 mod proof;
 mod shell;
+mod sim;
 mod stages;
 mod test;
 mod tidy;
@@ -19,6 +20,8 @@ const HELP: &str = "cargo xtask CHORE
   ci                                                      the same with the long variants, in 70 minutes
   tidy                                                    STYLE.md, as far as a program can judge
   proof [--size]                                          no allocator and no panic in the linked codec
+  sim --seeds A..B [--hours H] [--table] [--trace]        the simulated cluster; each seed is another life
+  recall [--seeds N] [BUG]                                known bugs made again, and the seeds it takes to find them
   fuzz [--seconds N] [--list] [TARGET]                    fuzz targets, each for N seconds
   miri [ARGS]                                             the codec's tests under Miri
   firmware BIN [--count N] [--dhcp]                       a firmware program in QEMU against a server started here
@@ -38,6 +41,8 @@ fn main() -> ExitCode {
         "ci" => test::ci(rest),
         "tidy" => tidy::tidy(rest),
         "proof" => proof::proof(rest),
+        "sim" => sim::sim(rest),
+        "recall" => sim::recall(rest),
         "fuzz" => fuzz::fuzz(rest),
         "miri" => miri::miri(rest),
         "firmware" => firmware::firmware(rest),

@@ -37,6 +37,12 @@ pub const STAGES: &[Stage] = &[
         needs: &[Tool::Kcat],
         run: build::test,
     },
+    Stage {
+        name: "hostile",
+        what: "two million decodes of bytes that mean harm",
+        needs: &[],
+        run: build::hostile,
+    },
     Stage { name: "doc", what: "rustdoc without a warning", needs: &[], run: source::doc },
     Stage {
         name: "embedded",
@@ -56,6 +62,12 @@ pub const STAGES: &[Stage] = &[
         what: "the codec judged by Apache's own classes",
         needs: &[Tool::Java, Tool::Maven],
         run: real::conformance,
+    },
+    Stage {
+        name: "sim",
+        what: "150 simulated cluster-hours, and cuts at each byte",
+        needs: &[],
+        run: build::sim,
     },
     Stage {
         name: "cluster",

@@ -20,6 +20,8 @@ async fn drive(mut runner: Runner<'static, Lan9118>) -> ! {
 }
 
 /// Starts the clock and the network stack. To be called once.
+// Not inlined: what it needs of the stack is given back before the program begins.
+#[inline(never)]
 pub fn start(spawner: Spawner) -> Stack<'static> {
     static RESOURCES: StaticCell<StackResources<SOCKETS>> = StaticCell::new();
     static FRAMES: ConstStaticCell<Frames> = ConstStaticCell::new(Frames::new());

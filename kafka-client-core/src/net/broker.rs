@@ -8,8 +8,9 @@ use crate::list::List;
 use crate::storage::Text;
 use crate::time::Instant;
 
-/// At most this many addresses of one name are tried: enough for a dual-stack host with a few of each.
-pub const ADDRESSES_MAX: usize = 4;
+/// At most this many addresses of one name are tried: enough for a dual-stack host with a few of each, or without a heap
+/// one and a spare.
+pub const ADDRESSES_MAX: usize = if cfg!(feature = "alloc") { 4 } else { 2 };
 
 /// What a connection is for. A broker answers the requests of a connection one at a time, so a long poll has a
 /// connection of its own.

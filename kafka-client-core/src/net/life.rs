@@ -5,19 +5,25 @@ use core::net::SocketAddr;
 use super::api::Api;
 use super::broker::{BOOTSTRAP, Broker, ROLES, Resolution, Role, Trouble};
 use super::connection::{ConnId, Request, State};
-use super::{Action, Closed, Host, HostId, Net, RxBuf};
+use super::{Action, Closed, Host, HostId, Net, NetMemory, RxBuf};
 use crate::random::backoff;
 use crate::recall::recalled;
 use crate::storage::{NIL, Text};
 use crate::time::Instant;
 use crate::trace::note;
 
-impl<'m> Net<'m> {
-    /// Adds an address of `bootstrap.servers`; false when there is no room.
-    pub(crate) fn add_bootstrap(&mut self, host: Text<'m>, port: u16) -> bool {
-        self.brokers.push(Broker::new(BOOTSTRAP, host, port)).is_ok()
+impl<'m> NetMemory<'m> {
+    /// Adds the addresses of `bootstrap.servers`; false when there is none, or no room for any.
+    pub(crate) fn add_bootstrap(&mut self, servers: impl IntoIterator<Item = (Text<'m>, u16)>) -> bool {
+        let mut found = false;
+        for (host, port) in servers {
+            found |= self.brokers.push(Broker::new(BOOTSTRAP, host, port)).is_ok();
+        }
+        found
     }
+}
 
+impl<'m> Net<'m> {
     pub(crate) fn host(&self, host: HostId) -> Host<'_> {
         let broker = &self.brokers[host.0];
         Host { name: &broker.host, port: broker.port }

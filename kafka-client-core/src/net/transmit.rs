@@ -128,7 +128,7 @@ impl<'a> Iterator for Pieces<'a, '_> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "alloc"))]
 mod tests {
     use super::*;
     use std::vec::Vec;

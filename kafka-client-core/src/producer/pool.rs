@@ -29,11 +29,14 @@ pub(crate) struct Pool<'m> {
 }
 
 impl<'m> Pool<'m> {
+    /// The size of a slot. At least one can be had where `buffer.memory` is less than what compression would like.
+    pub(crate) fn slot_size_of(batches: &Storage<'m, Batch<'m>>, wanted: usize, budget: u64) -> usize {
+        let most = usize::try_from(budget).unwrap_or(usize::MAX);
+        if batches.room() == usize::MAX { wanted.min(most) } else { wanted }
+    }
+
     /// A pool over lent batches, each with its memory, or over an empty owned table that may allocate `budget` bytes.
     pub(crate) fn new(batches: Storage<'m, Batch<'m>>, slot_size: usize, budget: u64) -> Self {
-        // At least one slot can be had where `buffer.memory` is less than what compression would like.
-        let most = usize::try_from(budget).unwrap_or(usize::MAX);
-        let slot_size = if batches.room() == usize::MAX { slot_size.min(most) } else { slot_size };
         let mut pool = Pool {
             batches: Table::new(batches),
             free: NIL,

@@ -156,9 +156,11 @@ impl<'m> Producer<'m> {
         batch.place = Place::Sealing;
         if self.config.idempotence {
             if queue.producer_id != self.identity.id || queue.epoch != self.identity.epoch {
+                let new_to_all = queue.epoch < 0 && self.identity.epoch == 0;
                 (queue.producer_id, queue.epoch) = (self.identity.id, self.identity.epoch);
-                if !recalled!(B7KeepSequenceUnderNewEpoch) || queue.epoch < 0 {
-                    queue.next_sequence = if recalled!(NearLastSequence) { i32::MAX - 20 } else { 0 };
+                let first = new_to_all && recalled!(NearLastSequence);
+                if !recalled!(B7KeepSequenceUnderNewEpoch) || new_to_all {
+                    queue.next_sequence = if first { i32::MAX - 20 } else { 0 };
                 }
                 queue.established = false;
             }

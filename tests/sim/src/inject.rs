@@ -248,6 +248,12 @@ impl World<'_> {
             ErrorCode::KAFKA_STORAGE_ERROR,
             ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
         ];
+        let metadata = [
+            ErrorCode::LEADER_NOT_AVAILABLE,
+            ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+            // Without a partition: a topic that is being created.
+            ErrorCode::NONE,
+        ];
         let produce = [
             ErrorCode::NOT_ENOUGH_REPLICAS,
             ErrorCode::CORRUPT_MESSAGE,
@@ -273,7 +279,7 @@ impl World<'_> {
             Fault::ProduceUnanswered => (ApiKey::PRODUCE, Action::Swallow),
             Fault::ProduceClosed => (ApiKey::PRODUCE, rng.pick(&closed)),
             Fault::ProduceSlow => (ApiKey::PRODUCE, slow),
-            Fault::MetadataError => (ApiKey::METADATA, Action::Error(rng.pick(&retriable))),
+            Fault::MetadataError => (ApiKey::METADATA, Action::Error(rng.pick(&metadata))),
             Fault::MetadataUnanswered => (ApiKey::METADATA, Action::Swallow),
             Fault::MetadataClosed => (ApiKey::METADATA, rng.pick(&closed)),
             Fault::IdentityError => (ApiKey::INIT_PRODUCER_ID, Action::Error(rng.pick(&coordinator))),

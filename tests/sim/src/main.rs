@@ -16,14 +16,26 @@ struct Options {
     trace: bool,
     table: bool,
     threads: usize,
+    /// No seed begins after so many seconds, if there were hours enough.
+    seconds: u64,
+    /// Cluster-hours without which it does not stop early.
+    at_least: f64,
 }
 
-const USAGE: &str =
-    "kafka-sim --seeds A..B [--hours H (of virtual time, per seed)] [--trace] [--table] [--threads N]";
+const USAGE: &str = "kafka-sim --seeds A..B [--hours H (of virtual time, per seed)] [--trace] [--table] [--threads N] [--seconds S] [--at-least H]";
 
 fn options() -> Result<Options, String> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut options = Options { from: 0, to: 20, hours: 0.1, trace: false, table: false, threads };
+    let mut options = Options {
+        from: 0,
+        to: 20,
+        hours: 0.1,
+        trace: false,
+        table: false,
+        threads,
+        seconds: u64::MAX,
+        at_least: 0.0,
+    };
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         let mut value = || args.next().ok_or(format!("{arg} needs a value"));
@@ -37,6 +49,12 @@ fn options() -> Result<Options, String> {
             "--hours" => options.hours = value()?.parse().map_err(|_| "--hours is a number".to_owned())?,
             "--threads" => {
                 options.threads = value()?.parse().map_err(|_| "--threads is a number".to_owned())?
+            }
+            "--seconds" => {
+                options.seconds = value()?.parse().map_err(|_| "--seconds is a number".to_owned())?
+            }
+            "--at-least" => {
+                options.at_least = value()?.parse().map_err(|_| "--at-least is hours".to_owned())?
             }
             "--trace" => options.trace = true,
             "--table" => options.table = true,
@@ -76,24 +94,28 @@ fn main() -> ExitCode {
     }
     let begun = Instant::now();
     let next = AtomicU64::new(options.from);
+    let virtual_done = AtomicU64::new(0);
     let reports = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..options.threads {
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= options.to {
+                    let lived = virtual_done.load(Ordering::Relaxed) as f64 / 3.6e9;
+                    let over = begun.elapsed().as_secs() >= options.seconds && lived >= options.at_least;
+                    if seed >= options.to || over {
                         break;
                     }
                     let mut report = guarded(seed, virtual_us, false);
                     // S4: the same seed is the same run. Each tenth is run again to see it.
-                    if seed % 10 == 0 && report.violations.is_empty() {
+                    if seed.is_multiple_of(10) && report.violations.is_empty() {
                         let again = guarded(seed, virtual_us, false);
                         if again.hash != report.hash {
                             let text = format!("S4: hash {:x}, then {:x}", report.hash, again.hash);
                             report.violations.push(text);
                         }
                     }
+                    virtual_done.fetch_add(report.virtual_us, Ordering::Relaxed);
                     if let Ok(mut all) = reports.lock() {
                         tell(&options, &report);
                         all.push(report);

@@ -2,6 +2,9 @@
 
 use std::collections::VecDeque;
 
+/// Cuts of a connection, upwards and downwards: after how many bytes, and how.
+pub type Cuts = (Option<(u64, Cut)>, Option<(u64, Cut)>);
+
 /// What happens when a given number of bytes has passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cut {

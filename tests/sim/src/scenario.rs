@@ -227,6 +227,19 @@ impl<'m> World<'m> {
         self.links.get(&id).map_or((0, 0), |link| (link.up.sent, link.down.sent))
     }
 
+    /// Cuts a connection when so many more bytes were written to it.
+    pub fn cut_link(&mut self, id: u32, after: u64, cut: crate::pipe::Cut) -> bool {
+        let link = self.links.get_mut(&id);
+        link.map(|link| link.up.cut = Some((link.up.sent + after, cut))).is_some()
+    }
+
+    /// Nothing passes on a client's connections any more, and nobody is told.
+    pub fn make_silent(&mut self, client: usize) {
+        for link in self.links.values_mut().filter(|l| l.client == client) {
+            (link.up.silent, link.down.silent) = (true, true);
+        }
+    }
+
     /// Connections that were begun so far.
     pub fn connections_begun(&self) -> u32 {
         self.next_link

@@ -93,7 +93,7 @@ fn producer(rng: &mut Rng) -> ProducerSpec {
         client,
         config,
         lent,
-        pause_us: rng.between(20_000, 600_000),
+        pause_us: rng.between(50_000, 1_000_000),
         burst: rng.pick(&[1, 4, 20]),
         filling: rng.pick(&[0, 50, 300]),
         slow_seal: rng.pick(&[0, 0, 20]),
@@ -135,8 +135,9 @@ impl Swarm {
         let weather = Weather {
             delay_us: (low, low * rng.between(1, 20)),
             window: rng.pick(&[200, 4_096, 262_144]),
-            chunk_max: rng.pick(&[1, 100, 1_460, usize::MAX, usize::MAX]),
-            write_max: rng.pick(&[10, 1_460, usize::MAX, usize::MAX]),
+            // Bytes one at a time cost time; a few seeds of them do.
+            chunk_max: if rng.percent(6) { 1 } else { rng.pick(&[100, 1_460, usize::MAX, usize::MAX]) },
+            write_max: if rng.percent(6) { 10 } else { rng.pick(&[1_460, usize::MAX, usize::MAX]) },
         };
         let share = rng.pick(&[15, 30, 60, 100]);
         let rare = |fault| matches!(fault, Fault::UncleanElection | Fault::RecordsDeleted);

@@ -9,7 +9,7 @@ use kafka_client_core::time::Instant;
 use crate::client::Client;
 use crate::history::History;
 use crate::link::{End, Link, Reach, Weather, host_name, node_at, resolve};
-use crate::pipe::{Cut, Pipe};
+use crate::pipe::{Cut, Cuts, Pipe};
 use crate::rng::Rng;
 use crate::trace::Trace;
 use crate::wire_watch::WireWatch;
@@ -58,9 +58,9 @@ pub struct World<'m> {
     /// Why brokers closed connections without being asked to by a fault.
     pub complaints: Vec<String>,
     /// The cut that the next connection to open gets, upwards and downwards.
-    pub next_cut: (Option<(u64, Cut)>, Option<(u64, Cut)>),
+    pub next_cut: Cuts,
     /// The cut that the connection after the next one gets.
-    pub cut_after_next: (Option<(u64, Cut)>, Option<(u64, Cut)>),
+    pub cut_after_next: Cuts,
     pub(crate) links: BTreeMap<u32, Link<'m>>,
     /// The time for the next fault has come.
     pub fault_due: bool,

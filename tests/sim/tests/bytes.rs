@@ -5,7 +5,7 @@ use kafka_client_core::config::{ClientConfig, ConsumerConfig};
 use kafka_client_core::resources::ConsumerMemory;
 use kafka_client_core::time::Duration;
 use kafka_sim::checker::check;
-use kafka_sim::pipe::Cut;
+use kafka_sim::pipe::{Cut, Cuts};
 use kafka_sim::scenario::*;
 use kafka_sim::world::World;
 
@@ -16,7 +16,7 @@ fn client() -> ClientConfig<'static> {
 }
 
 /// Versions, metadata, producer id, three batches and a second topic's metadata on one connection.
-fn produce(kind: Memory, cut: (Option<(u64, Cut)>, Option<(u64, Cut)>)) -> (World<'static>, usize) {
+fn produce(kind: Memory, cut: Cuts) -> (World<'static>, usize) {
     let mut world = World::new(cluster(1, 2), 3, false);
     world.next_cut = cut;
     let config = quick_producer();
@@ -32,7 +32,7 @@ fn produce(kind: Memory, cut: (Option<(u64, Cut)>, Option<(u64, Cut)>)) -> (Worl
 }
 
 /// Versions, metadata, offsets and three fetches: two connections, of which one is cut.
-fn consume(which: u32, cut: (Option<(u64, Cut)>, Option<(u64, Cut)>)) -> World<'static> {
+fn consume(which: u32, cut: Cuts) -> World<'static> {
     let mut world = World::new(cluster(1, 1), 3, false);
     let config = quick_producer();
     let p = world.add_producer(client(), config, memory(Memory::Owned, &config), &["t"]);

@@ -4,7 +4,7 @@ use crate::features;
 use crate::shell::{Result, cargo};
 use crate::test::Options;
 use crate::tools::TARGETS;
-use crate::{fuzz, miri, proof};
+use crate::{fuzz, miri, proof, sim};
 
 /// Tests that start a JVM have stages of their own.
 const WITH_JAVA: [&str; 2] = ["kafka-cluster", "kafka-conformance"];
@@ -18,6 +18,15 @@ pub fn test(_: &Options) -> Result {
         }
     }
     Ok(())
+}
+
+/// Bytes that mean harm, in a build in which every overflow panics.
+pub fn hostile(options: &Options) -> Result {
+    let decodes = if options.long { "20000000" } else { "2000000" };
+    cargo("test --quiet --profile checked -p kafka-proto --features arbitrary,gzip,snappy,zstd")
+        .args(["--test", "hostile_messages", "--test", "hostile_records"])
+        .env("KAFKA_PROTO_DECODES", decodes)
+        .run()
 }
 
 pub fn embedded(_: &Options) -> Result {
@@ -40,6 +49,10 @@ pub fn fuzz(options: &Options) -> Result {
     // All targets together get half of what is left of a long run.
     let targets = fuzz::targets()?.len().max(1) as u64;
     fuzz::fuzz_each(options.seconds(10 * targets, 0.5) / targets)
+}
+
+pub fn sim(options: &Options) -> Result {
+    sim::portion(options.seconds(180, 0.2))
 }
 
 pub fn miri(_: &Options) -> Result {

@@ -10,7 +10,8 @@ use embassy_time::{Duration, Instant, with_timeout};
 use kafka_embassy::core::config::{ClientConfig, ProducerConfig};
 use kafka_embassy::core::producer::{Delivery, Outcome};
 use kafka_embassy::core::time::Duration as CoreDuration;
-use kafka_embassy::{Literals, Producer, Record, Resources, Runner, Tcp};
+use kafka_embassy::{Literals, Pair, Producer, Record, Resources, Runner, Tcp};
+use kafka_firmware::board::Provisioned;
 use kafka_firmware::sensors::{Digest, Line, Sensor};
 use kafka_firmware::{board, error, info, net, sizes};
 use static_cell::{ConstStaticCell, StaticCell};
@@ -28,18 +29,24 @@ static MEMORY: ConstStaticCell<Memory> = ConstStaticCell::new(Memory::new());
 
 #[embassy_executor::main]
 async fn main(spawner: Spawner) {
-    static HOST: StaticCell<Line> = StaticCell::new();
     let stack = net::start(spawner);
     let to = board::provisioned(9092, 1000);
+    let (producer, runner) = client(stack, to);
+    spawner.spawn(board::must(drive(runner), "the Kafka task was started twice"));
+    spawner.spawn(board::must(measure(stack, producer, to.count), "the task was started twice"));
+}
+
+/// The client in its memory. Not inlined, as is [`net::start`].
+#[inline(never)]
+fn client(stack: Stack<'static>, to: Provisioned) -> Pair<'static, NoopRawMutex, Tcp<'static>, Literals, 1> {
+    static HOST: StaticCell<Line> = StaticCell::new();
     let host = HOST.init(Line::new());
     host.address(to.server);
     let client = ClientConfig { client_id: "board", ..ClientConfig::DEFAULT };
     let config = ProducerConfig { linger: CoreDuration::from_millis(20), ..ProducerConfig::DEFAULT };
     let bootstrap = [(host.as_str(), to.port)];
     let made = MEMORY.take().producer(client, config, &bootstrap, [net::tcp(stack)], Literals);
-    let (producer, runner) = board::must(made, "settings");
-    spawner.spawn(board::must(drive(runner), "the Kafka task was started twice"));
-    spawner.spawn(board::must(measure(stack, producer, to.count), "the task was started twice"));
+    board::must(made, "settings")
 }
 
 #[embassy_executor::task]

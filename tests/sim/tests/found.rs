@@ -1,0 +1,228 @@
+//! What the simulation found in this client, each as a scenario of its own.
+
+use kafka_broker::Action;
+use kafka_client_core::config::{Acks, ClientConfig, ConsumerConfig, OffsetReset, ProducerConfig};
+use kafka_client_core::resources::ConsumerMemory;
+use kafka_client_core::time::Duration;
+use kafka_proto::record::Codec;
+use kafka_proto::{ApiKey, ErrorCode};
+use kafka_sim::checker::check;
+use kafka_sim::link::Reach;
+use kafka_sim::scenario::*;
+use kafka_sim::world::World;
+
+/// Before it knows a producer a broker accepts any sequence, so the second batch may not overtake the first.
+#[test]
+fn the_first_batch_of_an_epoch_is_alone_under_way() {
+    for kind in BOTH {
+        let (mut w, p) = one_producer(kind, 1, 1);
+        w.cluster.inject(ApiKey::PRODUCE, Action::Error(ErrorCode::NOT_ENOUGH_REPLICAS));
+        let ids: Vec<u64> = (0..5).map(|_| w.send_one(p, Some(0), 500)).collect();
+        w.settle(p, 3_000);
+        assert_eq!(w.logged("t", 0), ids, "{kind:?}");
+        w.assert_sound();
+    }
+}
+
+/// A leader that appended, waits for its replicas and loses the partition answers NOT_LEADER_OR_FOLLOWER.
+#[test]
+fn not_leader_may_follow_an_append() {
+    for kind in BOTH {
+        let config = kafka_broker::Config { replication_lag_us: 100_000, ..cluster(3, 1) };
+        let mut w = World::new(config, 1, true);
+        let config = quick_producer();
+        let p = w.add_producer(quick_client(), config, memory(kind, &config), &["t"]);
+        let mut ids = w.send(p, Some(0), 1);
+        w.settle(p, 2_000);
+        ids.extend(w.send(p, Some(0), 1));
+        assert!(w.run_while(1_000, |w| w.logged("t", 0).len() < 2), "{kind:?}: it is appended");
+        let leader = w.cluster.partition("t", 0).map_or(0, |p| p.leader);
+        assert!(w.cluster.set_leader("t", 0, (leader + 1) % 3));
+        w.drain_cluster();
+        // The next attempt is refused for its sequence: nobody can tell any more, and it must not be sent anew.
+        w.cluster.inject(ApiKey::PRODUCE, Action::Error(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER));
+        w.settle(p, 5_000);
+        assert!(not_written(w.outcome(p, ids[1])).is_none(), "{kind:?}");
+        assert_eq!(w.logged("t", 0), ids, "{kind:?}: once");
+        w.assert_sound();
+    }
+}
+
+/// With acks=0 nothing is answered, so only the write itself shows that the connection is dead.
+#[test]
+fn a_write_that_makes_no_progress_is_given_up() {
+    for kind in BOTH {
+        let config = ProducerConfig { acks: Acks::None, idempotence: false, ..quick_producer() };
+        let mut w = World::new(cluster(1, 1), 1, true);
+        w.weather.window = 200;
+        let p = w.add_producer(quick_client(), config, memory(kind, &config), &["t"]);
+        w.send(p, Some(0), 1);
+        w.settle(p, 1_000);
+        w.make_silent(p);
+        w.send_one(p, Some(0), 600);
+        w.send_one(p, Some(0), 600);
+        w.run_ms(5_000);
+        let ids = w.send(p, Some(0), 2);
+        w.settle(p, 2_000);
+        w.run_ms(100);
+        assert!(w.logged("t", 0).ends_with(&ids), "{kind:?}: a new connection is used");
+        w.assert_sound();
+    }
+}
+
+#[test]
+fn nothing_is_opened_after_close() {
+    let (mut w, p) = one_producer(Memory::Owned, 3, 3);
+    w.send(p, None, 5);
+    w.settle(p, 2_000);
+    let c = w.add_consumer(quick_client(), ConsumerConfig::DEFAULT, ConsumerMemory::owned(), &[("t", 3)]);
+    w.run_ms(500);
+    w.consumer(c).consumer.close();
+    w.pump(c);
+    w.close(p);
+    let begun = w.connections_begun();
+    w.run_ms(60_000);
+    assert!(w.consumer(c).consumer.is_closed());
+    assert_eq!(w.connections_begun(), begun);
+    w.assert_sound();
+}
+
+#[test]
+fn a_throttled_client_waits_and_does_not_spin() {
+    for kind in BOTH {
+        let (mut w, p) = one_producer(kind, 1, 1);
+        w.send(p, Some(0), 1);
+        w.settle(p, 1_000);
+        w.cluster.throttle(300);
+        let ids = w.send(p, Some(0), 1);
+        w.settle(p, 2_000);
+        w.cluster.throttle(0);
+        let before = w.now;
+        let more = w.send(p, Some(0), 1);
+        w.settle(p, 2_000);
+        assert!(w.all_acked(p, &[ids, more].concat()), "{kind:?}");
+        assert!(w.now - before > 100_000, "{kind:?}: it did not wait");
+        w.run_ms(1_000);
+        w.assert_sound();
+    }
+}
+
+#[test]
+fn all_brokers_in_backoff_is_no_reason_to_spin() {
+    for kind in BOTH {
+        let mut w = World::new(cluster(3, 1), 1, true);
+        w.reach = vec![Reach::Refused; 3];
+        let config = quick_producer();
+        let p = w.add_producer(quick_client(), config, memory(kind, &config), &["t"]);
+        w.run_ms(20_000);
+        assert!(w.trace.events() < 2_000, "{kind:?}: {} events", w.trace.events());
+        w.reach = vec![Reach::Open; 3];
+        let ids = w.send(p, None, 2);
+        w.settle(p, 5_000);
+        assert!(w.all_acked(p, &ids), "{kind:?}");
+        w.assert_sound();
+    }
+}
+
+/// A topic nobody creates is asked for with a growing backoff.
+#[test]
+fn metadata_that_does_not_help_is_asked_for_less_and_less_often() {
+    for kind in BOTH {
+        let mut w = World::new(cluster(1, 1), 1, true);
+        let config = quick_producer();
+        w.add_producer(quick_client(), config, memory(kind, &config), &["missing"]);
+        w.run_ms(60_000);
+        let asked = w.wire.requests.get(&ApiKey::METADATA.0).copied().unwrap_or(0);
+        assert!((50..90).contains(&asked), "{kind:?}: {asked} times in a minute");
+        w.assert_sound();
+    }
+}
+
+/// A slot for compression may be larger than the whole of `buffer.memory`.
+#[test]
+fn a_small_buffer_memory_holds_a_batch_also_with_compression() {
+    let config =
+        ProducerConfig { codec: Codec::Lz4, batch_size: 1024, buffer_memory: 2048, ..quick_producer() };
+    let (mut w, p) = with_config(Memory::Owned, 1, 1, quick_client(), config);
+    let mut ids = Vec::new();
+    for round in 0..200 {
+        ids.push(w.send_one(p, Some(0), 20 + round % 900));
+    }
+    w.settle(p, 5_000);
+    assert_eq!(w.logged("t", 0), ids);
+    w.close(p);
+    w.assert_sound();
+}
+
+/// Records of two brokers, before and after a change of leader, come in order.
+#[test]
+fn records_come_in_order_when_the_leader_moves() {
+    for seed in 0..40 {
+        let mut w = World::new(cluster(3, 1), seed, true);
+        w.weather.delay_us = (100, 8_000);
+        let config = quick_producer();
+        let p = w.add_producer(quick_client(), config, memory(Memory::Owned, &config), &["t"]);
+        let fetch = ConsumerConfig { fetch_max_wait: Duration::from_millis(5), ..ConsumerConfig::DEFAULT };
+        let c = w.add_consumer(quick_client(), fetch, ConsumerMemory::owned(), &[("t", 1)]);
+        for round in 0..12 {
+            for _ in 0..10 {
+                w.send(p, Some(0), 2);
+                w.run_ms(3);
+            }
+            w.cluster.set_leader("t", 0, round % 3);
+            w.drain_cluster();
+        }
+        w.settle(p, 5_000);
+        assert!(w.run_while(5_000, |w| w.history_polls() < 240), "{} of 240", w.consumer(c).records);
+        w.read_logs();
+        assert_eq!(check(&w.history), [], "seed {seed}");
+        w.assert_sound();
+    }
+}
+
+/// A broker fills its answer from the front: where that is reached, the last partitions must have their turn too.
+#[test]
+fn each_partition_has_its_turn_in_a_small_fetch() {
+    let mut w = World::new(cluster(1, 6), 1, true);
+    let config = quick_producer();
+    let p = w.add_producer(quick_client(), config, memory(Memory::Owned, &config), &["t"]);
+    for _ in 0..20 {
+        for partition in 0..6 {
+            w.send_one(p, Some(partition), 300);
+        }
+    }
+    w.settle(p, 5_000);
+    let fetch =
+        ConsumerConfig { fetch_max_bytes: 1_000, partition_fetch_bytes: 1_000, ..ConsumerConfig::DEFAULT };
+    let c = w.add_consumer(quick_client(), fetch, ConsumerMemory::owned(), &[("t", 6)]);
+    assert!(w.run_while(5_000, |w| w.history_polls() < 40), "nothing is read");
+    let lowest = (0..6).map(|partition| w.consumer(c).next.get(&(0, partition)).copied().unwrap_or(0)).min();
+    assert!(lowest > Some(0), "a partition starves: {:?}", w.consumer(c).next);
+    w.assert_sound();
+}
+
+/// B24, B28, B31: disconnects while offsets are looked up, a seek meanwhile, and batches that begin before the
+/// position.
+#[test]
+fn positions_move_only_when_somebody_says_so() {
+    let (mut w, p) = one_producer(Memory::Owned, 1, 1);
+    w.send(p, Some(0), 30);
+    w.settle(p, 2_000);
+    let client = ClientConfig { seed: 3, ..quick_client() };
+    let config = ConsumerConfig { offset_reset: OffsetReset::Earliest, ..ConsumerConfig::DEFAULT };
+    w.cluster.inject(ApiKey::LIST_OFFSETS, Action::CloseAfter);
+    w.cluster.inject(ApiKey::LIST_OFFSETS, Action::Delay(900_000));
+    let c = w.add_consumer(client, config, ConsumerMemory::owned(), &[("t", 1)]);
+    w.run_ms(300);
+    // Still looking the offset up; the seek wins, and what it finds begins within a batch.
+    let now = w.instant();
+    let mut history = std::mem::take(&mut w.history);
+    w.consumer(c).seek(now, &mut history, 0, 0, 17);
+    w.history = history;
+    w.pump(c);
+    w.run_ms(2_000);
+    assert_eq!(w.consumer(c).records, 13);
+    w.read_logs();
+    assert_eq!(check(&w.history), []);
+    w.assert_sound();
+}

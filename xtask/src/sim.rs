@@ -1,0 +1,41 @@
+//! `cargo xtask sim` and `cargo xtask recall`: the simulation, and whether it finds the bugs it is there for.
+
+use crate::shell::{Result, cargo, root};
+
+/// A build of its own, so that nothing made with the feature `recall` lies where other builds look.
+const RECALL_DIR: &str = "target/recall";
+
+/// Runs seeds: `--seeds A..B [--hours H] [--seconds S] [--table] [--trace]`.
+pub fn sim(args: &[String]) -> Result {
+    cargo("run --quiet -p kafka-sim --profile checked --bin kafka-sim --").args(args).run()
+}
+
+/// Makes each known bug again: `[--seeds N] [--hours H] [NAME]…`.
+pub fn recall(args: &[String]) -> Result {
+    cargo("run --quiet -p kafka-sim --profile checked --features recall --bin recall --target-dir")
+        .args([RECALL_DIR, "--"])
+        .args(args)
+        .run()?;
+    absent()
+}
+
+/// The portion of the test command: 150 hours of a cluster's life, and a session cut at each byte.
+pub fn portion(seconds: u64) -> Result {
+    cargo("test --quiet -p kafka-sim --profile checked --test bytes").env("SIM_EVERY_BYTE", "1").run()?;
+    let seconds = seconds.to_string();
+    sim(&["--seeds", "0..1000000", "--hours", "0.25", "--at-least", "150", "--seconds", &seconds]
+        .map(String::from))
+}
+
+/// No other build holds a bug: the program without the feature does not even know their names.
+fn absent() -> Result {
+    cargo("build --quiet -p kafka-sim --profile checked --bin kafka-sim").run()?;
+    let program = std::fs::read(root().join("target/checked/kafka-sim"))?;
+    let name = b"B12ResendMaybeWritten";
+    let symbol = b"kafka_client_core6recall";
+    let found = |needle: &[u8]| program.windows(needle.len()).any(|window| window == needle);
+    if found(name) || found(symbol) {
+        return Err("a build without the feature recall holds its bugs".into());
+    }
+    Ok(())
+}
