@@ -22,7 +22,7 @@ pub(crate) use builder::ConsumerSettings;
 pub use records::{Batch, BatchRecords, Record, RecordError, Records};
 
 use crate::error::{ConsumeError, Error, Unavailable};
-use crate::io::Shared;
+use crate::io::{Drive, Shared, thread_number};
 use crate::producer::host_port;
 use crate::sync::{deadline_in, lock, wait_until};
 use records::Returned;
@@ -193,10 +193,16 @@ impl Consumer {
         state.core.high_watermark(*state.topics.get(topic)?, partition)
     }
 
-    /// Whether all records that there are were fetched, as of the last fetch.
+    /// Whether all records that there are were returned by a poll and looked at, as of the last fetch.
     pub fn is_at_end(&self, topic: &str, partition: u32) -> bool {
-        let both = self.position(topic, partition).zip(self.high_watermark(topic, partition));
-        both.is_some_and(|(position, end)| position >= end)
+        let mut state = self.handle.shared.lock();
+        // What was not looked at will come again.
+        if self.give_back(&mut state) && state.wake() {
+            self.handle.shared.wake_for_record();
+        }
+        let Some(id) = state.topics.get(topic).copied() else { return false };
+        let both = state.core.position(id, partition).zip(state.core.high_watermark(id, partition));
+        !state.core.has_fetched() && both.is_some_and(|(position, end)| position >= end)
     }
 
     /// Brokers that could not be used lately, as `host:port`, and why.
@@ -211,23 +217,31 @@ impl Consumer {
     /// See [`ConsumeError`]. Reading goes on with the next poll; a partition that cannot be read on waits for a seek.
     pub fn poll(&self, timeout: Duration) -> Result<Records, ConsumeError> {
         let deadline = deadline_in(timeout);
-        let mut state = self.handle.shared.lock();
+        let shared = &self.handle.shared;
+        let mut state = shared.lock();
         loop {
             let (found, wake) = self.take(&mut state);
             if let Some(found) = found {
                 drop(state);
                 if wake {
-                    self.handle.shared.wake();
+                    // Who polls one record at a time sends the next fetch himself, with the next poll.
+                    shared.wake_for_record();
                 }
                 return found;
             }
             if wake {
-                self.handle.shared.wake();
+                shared.wake_for_record();
             }
             if deadline.is_some_and(|d| StdInstant::now() >= d) {
                 return Ok(Records::new(None, &[], None, &self.handle.returned));
             }
-            state = self.sleep(state, deadline);
+            drop(state);
+            // If nobody does the I/O, this thread does: it need not be woken then.
+            shared.drive(&|| shared.lock().has_something(), deadline);
+            state = shared.lock();
+            if !state.has_something() {
+                state = self.sleep(state, deadline);
+            }
         }
     }
 
@@ -265,18 +279,20 @@ impl Consumer {
         self.handle.shared.wake();
     }
 
+    /// Gives back what the application is done with; true when there was something.
+    fn give_back(&self, state: &mut State) -> bool {
+        let now = self.handle.shared.clock.now();
+        let mut returned = lock(&self.handle.returned);
+        let some = !returned.fetched.is_empty();
+        returned.fetched.drain(..).for_each(|fetched| state.core.release(now, fetched));
+        some
+    }
+
     /// What is there, and whether the thread must be woken.
     fn take(&self, state: &mut State) -> (Option<Result<Records, ConsumeError>>, bool) {
         let now = self.handle.shared.clock.now();
-        let mut wake = false;
-        let decompressor = {
-            let mut returned = lock(&self.handle.returned);
-            for fetched in returned.fetched.drain(..) {
-                state.core.release(now, fetched);
-                wake = true;
-            }
-            returned.decompressors.pop()
-        };
+        let mut wake = self.give_back(state);
+        let decompressor = lock(&self.handle.returned).decompressors.pop();
         if let Some((topic, partition, notice)) = state.notices.pop_front() {
             let topic = state.core.topic_name(topic).to_owned();
             return (Some(Err(noticed(topic, partition, notice))), wake && state.wake());
@@ -341,6 +357,7 @@ impl Consumer {
         deadline: Option<StdInstant>,
     ) -> MutexGuard<'a, State> {
         state.blocked += 1;
+        state.sleeper = thread_number();
         let mut state = wait_until(&self.handle.arrived, state, deadline);
         state.blocked -= 1;
         state

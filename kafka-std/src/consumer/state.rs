@@ -16,11 +16,13 @@ pub(crate) struct Work {
     arrived: Arc<Condvar>,
     notify: bool,
     wakers: Vec<Waker>,
+    /// The thread that slept until now.
+    waited: Option<u64>,
 }
 
 impl Work {
     pub(super) fn new(arrived: Arc<Condvar>) -> Work {
-        Work { arrived, notify: false, wakers: Vec::new() }
+        Work { arrived, notify: false, wakers: Vec::new(), waited: None }
     }
 }
 
@@ -33,6 +35,8 @@ pub(crate) struct State {
     parked: bool,
     /// Threads that sleep on the condition, and tasks to be woken.
     pub(super) blocked: u32,
+    /// The number of the last one.
+    pub(super) sleeper: u64,
     wakers: Vec<Waker>,
     /// When the first of these tasks has waited long enough.
     waker_deadline: Instant,
@@ -52,6 +56,7 @@ impl State {
             notices: VecDeque::new(),
             parked: false,
             blocked: 0,
+            sleeper: 0,
             wakers: Vec::new(),
             waker_deadline: Instant::NEVER,
             happened: false,
@@ -71,8 +76,16 @@ impl State {
         self.waker_deadline = self.waker_deadline.min(deadline);
     }
 
+    /// Whether a poll would return at once.
+    pub(super) fn has_something(&self) -> bool {
+        self.core.has_fetched() || !self.notices.is_empty() || self.dead || self.core.is_closing()
+    }
+
     fn notify(&mut self, work: &mut Work) {
         work.notify |= self.blocked > 0;
+        if self.blocked == 1 && self.core.has_fetched() {
+            work.waited = Some(self.sleeper);
+        }
         work.wakers.append(&mut self.wakers);
         self.waker_deadline = Instant::NEVER;
         self.happened = false;
@@ -117,13 +130,14 @@ impl Client for State {
         until
     }
 
-    fn rests(_work: &mut Work) -> Option<u64> {
-        None
+    fn rests(work: &mut Work) -> Option<u64> {
+        // It takes what is there and polls again.
+        work.waited.take()
     }
 
     fn leave(&mut self) -> bool {
         self.parked = true;
-        false
+        true
     }
 
     fn unpark(&mut self, clock: &Clock) -> Instant {

@@ -6,7 +6,7 @@
 //! nobody has driven meanwhile, the I/O thread goes on as before; if a driving thread leaves something unfinished, it
 //! ends the rest at once. So a rest can delay what nobody waits for by [`REST`] twice, and cannot lose it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, TryLockError};
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,8 @@ pub(super) struct Shift {
     left_to: AtomicU64,
     /// How often a waiting thread has driven.
     driven: AtomicU64,
+    /// One is driving now.
+    driving: AtomicBool,
     /// The rest is over.
     called: Mutex<bool>,
     condition: Condvar,
@@ -64,7 +66,8 @@ impl Shift {
                 called = wait_until(&self.condition, called, Some(end));
             }
             let now = self.driven.load(Ordering::Relaxed);
-            if *called || now == driven {
+            // Who drives does all there is to do; only when nobody did is it the I/O thread's turn.
+            if *called || (now == driven && !self.driving.load(Ordering::Acquire)) {
                 break;
             }
             driven = now;
@@ -130,6 +133,8 @@ impl<C: Client> Drive for Shared<C> {
             Err(TryLockError::WouldBlock) => return,
         };
         let Some(driver) = place.as_mut() else { return };
+        self.shift.driving.store(true, Ordering::Release);
+        let _ended = Ended(&self.shift.driving);
         while !done() {
             let polled = match driver.turn() {
                 Next::End => {
@@ -157,6 +162,7 @@ impl<C: Client> Drive for Shared<C> {
         }
         let idle = self.lock().leave();
         drop(place);
+        self.shift.driving.store(false, Ordering::Release);
         self.shift.driven.fetch_add(1, Ordering::Relaxed);
         if !idle || !self.shift.leave_to_caller() {
             self.wake();
@@ -167,6 +173,15 @@ impl<C: Client> Drive for Shared<C> {
         if self.shift.is_resting() {
             self.wake();
         }
+    }
+}
+
+/// Says that nobody drives any more, also when a callback panicked.
+struct Ended<'a>(&'a AtomicBool);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
     }
 }
 
