@@ -196,6 +196,7 @@ fn nullable<'a>(get: &mut Get<'a>) -> Result<Option<&'a [u8]>, RecordFault> {
 }
 
 /// CRC-32 as in gzip, four bits at a time: a rare path is not worth a table of 1 KiB.
+#[allow(clippy::indexing_slicing, reason = "an index of four bits is never outside")]
 fn crc32(bytes: &[u8]) -> u32 {
     const NIBBLES: [u32; 16] = {
         let mut table = [0; 16];
