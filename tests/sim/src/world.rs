@@ -356,8 +356,13 @@ impl<'m> World<'m> {
             Action::Connect(conn, address) => {
                 let node = node_at(address);
                 let delay = self.rng.between(self.weather.delay_us.0, self.weather.delay_us.1);
-                let mut up = Pipe::new(delay, self.weather.window, self.weather.chunk_max);
-                let mut down = Pipe::new(delay, usize::MAX / 2, self.weather.chunk_max);
+                let in_pieces = self.rng.percent(self.weather.share);
+                let (chunk_max, write_max) = match in_pieces {
+                    true => (self.weather.chunk_max, self.weather.write_max),
+                    false => (usize::MAX, usize::MAX),
+                };
+                let mut up = Pipe::new(delay, self.weather.window, chunk_max);
+                let mut down = Pipe::new(delay, usize::MAX / 2, chunk_max);
                 (up.cut, down.cut) = std::mem::take(&mut self.next_cut);
                 self.next_cut = std::mem::take(&mut self.cut_after_next);
                 let link = Link {
@@ -372,7 +377,7 @@ impl<'m> World<'m> {
                     rx: None,
                     inbox: Vec::new(),
                     assembly: Vec::new(),
-                    write_max: self.weather.write_max,
+                    write_max,
                     flip: false,
                 };
                 let id = self.next_link;
