@@ -8,7 +8,6 @@ use heapless::Vec;
 use kafka_proto::messages::metadata::{MetadataResponse, MetadataResponseTopic};
 use kafka_proto::{ErrorCode, Uuid};
 
-use crate::recall::recalled;
 use crate::storage::{NIL, Storage, Table, Text};
 
 /// A topic of this client: an index.
@@ -223,9 +222,7 @@ impl<'m> Topics<'m> {
 
     /// Whether some topic still has to be asked about.
     pub(crate) fn any_unknown(&self) -> bool {
-        let taken =
-            |t: &Topic<'_>| recalled!(B4EmptyTopicIsKnown) && t.error == ErrorCode::LEADER_NOT_AVAILABLE;
-        self.topics.iter().any(|t| t.partitions == 0 && !t.error_is_final() && !taken(t))
+        self.topics.iter().any(|t| t.partitions == 0 && !t.error_is_final())
     }
 }
 

@@ -28,8 +28,6 @@ mod bugs {
         B1ForgetOnUnknownTopic,
         /// The sequence of a batch that was given up is used again for another (franz-go #1217).
         B3ReuseSequence,
-        /// A topic without partitions and without an error is taken for known.
-        B4EmptyTopicIsKnown,
         /// The slot of a batch in flight is used again when its time is over (KAFKA-19012).
         B5FreeInFlight,
         /// After a lost connection the batch gets a new sequence.

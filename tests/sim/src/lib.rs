@@ -8,6 +8,7 @@
 pub mod checker;
 pub mod client;
 pub mod consumer_app;
+mod crash;
 pub mod faults;
 pub mod history;
 pub mod inject;
@@ -19,6 +20,7 @@ pub mod record;
 pub mod rng;
 pub mod run;
 pub mod scenario;
+mod sockets;
 pub mod swarm;
 pub mod trace;
 pub mod wire_watch;

@@ -17,11 +17,14 @@ pub struct Weather {
     pub chunk_max: usize,
     /// The largest piece a write takes at once.
     pub write_max: usize,
+    /// Percent of the connections that `chunk_max` and `write_max` hold for.
+    pub share: u64,
 }
 
 impl Default for Weather {
     fn default() -> Self {
-        Weather { delay_us: (200, 2_000), window: 256 * 1024, chunk_max: usize::MAX, write_max: usize::MAX }
+        let (chunk_max, write_max) = (usize::MAX, usize::MAX);
+        Weather { delay_us: (200, 2_000), window: 256 * 1024, chunk_max, write_max, share: 100 }
     }
 }
 

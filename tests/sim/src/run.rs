@@ -3,19 +3,17 @@
 use std::collections::BTreeMap;
 
 use kafka_client_core::config::Acks;
-use kafka_client_core::producer::{Outcome, Producer};
+use kafka_client_core::producer::Outcome;
 use kafka_client_core::resources::{ConsumerMemory, ProducerMemory};
-use kafka_client_core::storage::Text;
 use kafka_proto::record::Codec;
 
 use crate::checker::check;
-use crate::client::{App, Client};
+use crate::client::App;
 use crate::consumer_app::Reading;
 use crate::faults::{Counters, Fault};
 use crate::history::What;
 use crate::inject::Undo;
-use crate::link::{End, host_name};
-use crate::producer_app::{Plan, ProducerApp};
+use crate::producer_app::Plan;
 use crate::rng::Rng;
 use crate::scenario::Small;
 use crate::swarm::{ProducerSpec, Swarm, TOPICS};
@@ -53,17 +51,17 @@ const S: u64 = 1_000_000;
 /// Time after healing in which everything must be well again: what was half open is found out by then.
 const HEALED_WITHIN: u64 = 30 * S;
 
-struct Run<'m> {
-    world: World<'m>,
-    swarm: Swarm,
-    rng: Rng,
+pub(crate) struct Run<'m> {
+    pub(crate) world: World<'m>,
+    pub(crate) swarm: Swarm,
+    pub(crate) rng: Rng,
     undo: BTreeMap<(u64, u64), Undo>,
-    serial: u64,
+    pub(crate) serial: u64,
     next_fault: u64,
     faults_until: u64,
     fired: Counters,
     producers: usize,
-    crashed_outcomes: u64,
+    pub(crate) crashed_outcomes: u64,
     outcomes: [u64; 3],
     records: u64,
 }
@@ -84,7 +82,7 @@ pub fn run_seed(seed: u64, virtual_us: u64, readable: bool) -> Report {
     run.verdict(seed)
 }
 
-fn owned<'m>(spec: &ProducerSpec) -> ProducerMemory<'m> {
+pub(crate) fn owned<'m>(spec: &ProducerSpec) -> ProducerMemory<'m> {
     ProducerMemory::owned(spec.config.batch_size, spec.config.codec != Codec::None)
 }
 
@@ -193,47 +191,7 @@ impl<'m> Run<'m> {
         set.undo.into_iter().for_each(|undo| self.remember(Some(undo)));
     }
 
-    /// A producer's process dies; another one, with another name, takes its place.
-    fn crash(&mut self, client: usize) {
-        let now = self.world.now;
-        self.world.trace.note(now, 9, [1, client as u64, 0], format_args!("FAULT crash of client {client}"));
-        self.world.drop_links(client);
-        self.count_outcomes(client);
-        let app = self.world.producer(client);
-        let (who, next_id) = (app.who, app.next_id());
-        let plan = app.plan.take();
-        let open: Vec<u64> = app.accepted.keys().filter(|id| !app.told.contains_key(id)).copied().collect();
-        self.crashed_outcomes += open.len() as u64;
-        for id in open {
-            self.world.history.push(now, who, What::Indeterminate { id, why: "crashed".into() });
-        }
-        self.serial += 1;
-        let spec = self.swarm.producers[client].clone();
-        let name = format!("p{client}.{}", self.serial);
-        let who = self.world.history.participant(&name);
-        promise(&mut self.world, who, &spec, &self.swarm);
-        let nodes = self.world.cluster.nodes().len() as i32;
-        let hosts = (0..nodes).filter_map(|n| Some((Text::copied(&host_name(n))?, 9092)));
-        let mut config = spec.client;
-        config.seed = self.rng.next();
-        let producer = match Producer::new(config, spec.config, hosts, owned(&spec)) {
-            Ok(producer) => producer,
-            Err(error) => panic!("{error}"),
-        };
-        let mut app = ProducerApp::new(producer, who, next_id);
-        for name in TOPICS {
-            if let Ok(handle) = app.producer.topic(name.into()) {
-                app.topics.push((handle, self.world.history.topic(name)));
-            }
-        }
-        app.plan = plan;
-        let frozen_until = self.world.clients[client].frozen_until;
-        self.world.clients[client] = Client::new(App::Producer(Box::new(app)));
-        self.world.clients[client].frozen_until = frozen_until;
-        self.world.pump(client);
-    }
-
-    fn count_outcomes(&mut self, client: usize) {
+    pub(crate) fn count_outcomes(&mut self, client: usize) {
         let app = self.world.producer(client);
         let mut counts = [0; 3];
         for told in app.told.values() {
@@ -381,7 +339,7 @@ fn plan(spec: &ProducerSpec, rng: Rng, until: u64) -> Plan {
 }
 
 /// What a producer with these settings promises.
-fn promise(world: &mut World<'_>, who: u16, spec: &ProducerSpec, swarm: &Swarm) {
+pub(crate) fn promise(world: &mut World<'_>, who: u16, spec: &ProducerSpec, swarm: &Swarm) {
     let lag = swarm.cluster.replication_lag_us > 0;
     // A process that does not run cannot say anything in time.
     let stopped = if swarm.has(Fault::ProcessStopped) { 60 * S } else { 0 };
@@ -391,21 +349,4 @@ fn promise(world: &mut World<'_>, who: u16, spec: &ProducerSpec, swarm: &Swarm) 
         timeout_us: spec.config.delivery_timeout.0 + stopped,
     };
     world.history.push(world.now, who, what);
-}
-
-impl World<'_> {
-    /// The client's process is gone: its sockets are closed by the operating system.
-    fn drop_links(&mut self, client: usize) {
-        let now = self.now;
-        let mut gone = Vec::new();
-        for (id, link) in self.links.iter_mut().filter(|(_, l)| l.client == client && l.end != End::Gone) {
-            link.end = End::Gone;
-            (link.transmit, link.rx) = (None, None);
-            gone.push((*id, link.up.arrival(now)));
-        }
-        for (id, at) in gone {
-            self.wire.closed(id, client);
-            self.at(at, Event::ServerGone(id));
-        }
-    }
 }

@@ -135,9 +135,10 @@ impl Swarm {
         let weather = Weather {
             delay_us: (low, low * rng.between(1, 20)),
             window: rng.pick(&[200, 4_096, 262_144]),
-            // Bytes one at a time cost time; a few seeds of them do.
-            chunk_max: if rng.percent(6) { 1 } else { rng.pick(&[100, 1_460, usize::MAX, usize::MAX]) },
-            write_max: if rng.percent(6) { 10 } else { rng.pick(&[1_460, usize::MAX, usize::MAX]) },
+            // Bytes one at a time cost time; a few connections of them do.
+            chunk_max: rng.pick(&[1, 100, 1_460, usize::MAX]),
+            write_max: rng.pick(&[10, 1_460, usize::MAX]),
+            share: rng.pick(&[3, 20]),
         };
         let share = rng.pick(&[15, 30, 60, 100]);
         let rare = |fault| matches!(fault, Fault::UncleanElection | Fault::RecordsDeleted);

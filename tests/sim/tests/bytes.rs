@@ -63,7 +63,7 @@ fn step() -> usize {
     if std::env::var_os("SIM_EVERY_BYTE").is_some() { 1 } else { 11 }
 }
 
-fn each_cut(up: u64, down: u64, mut run: impl FnMut((Option<(u64, Cut)>, Option<(u64, Cut)>))) -> u64 {
+fn each_cut(up: u64, down: u64, mut run: impl FnMut(Cuts)) -> u64 {
     let mut runs = 0;
     for (first, cut) in CUTS.into_iter().enumerate() {
         for at in (first as u64 % step() as u64..up).step_by(step()) {

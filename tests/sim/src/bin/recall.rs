@@ -14,7 +14,6 @@ use kafka_sim::run::run_seed;
 const BUGS: &[&[Bug]] = &[
     &[Bug::B1ForgetOnUnknownTopic],
     &[Bug::B3ReuseSequence],
-    &[Bug::B4EmptyTopicIsKnown],
     &[Bug::B5FreeInFlight],
     &[Bug::B6NewSequenceAfterLoss],
     &[Bug::B7KeepSequenceUnderNewEpoch],
