@@ -14,9 +14,11 @@ pub trait Message<'a>: Wire<'a> {
     /// Reads the body of a message, all of it. Afterwards every array in it can be iterated without a fault.
     fn decode(version: i16, body: &'a [u8]) -> Result<Self, DecodeError> {
         let mut r = Reader::of_message(body, version, Self::VERSIONS, Self::FLEXIBLE_FROM);
-        let message = Self::read(&mut r);
-        r.finish()?;
-        Ok(message)
+        let mut message = Ok(Self::read(&mut r));
+        if let Err(error) = r.finish() {
+            message = Err(error);
+        }
+        message
     }
 
     /// Writes the body of a message to the start of `out` and returns its length.

@@ -14,8 +14,8 @@ const USAGE: &str = "cargo xtask proof [--size]";
 const DIR: &str = "tests/proof";
 /// One with the whole instruction set, one with the smallest.
 const TARGETS: [&str; 2] = ["thumbv7em-none-eabihf", "thumbv6m-none-eabi"];
-/// The features of the library that are proven, each alone.
-const FEATURES: [&str; 2] = ["", "lz4"];
+/// The features of the library that are proven, one set after another.
+const FEATURES: [&str; 3] = ["", "flexible", "flexible lz4"];
 /// How the names of what is exported begin.
 const CODEC: &str = "proof_";
 const MACHINES: &str = "machine_";

@@ -54,6 +54,13 @@ struct Element<'a> {
     skip: fn(&mut Reader<'a>),
 }
 
+impl<'a> Element<'a> {
+    fn of<T: Wire<'a>>() -> Element<'a> {
+        // What is never called need not be there.
+        Element { fixed: T::FIXED, skip: if T::FIXED > 0 { |_| () } else { skip::<T> } }
+    }
+}
+
 impl<'a, T> Array<'a, T> {
     /// No elements.
     pub const EMPTY: Array<'a, T> = Array { repr: Repr::Slice(&[]) };
@@ -82,8 +89,12 @@ impl<'a, T> Array<'a, T> {
     }
 
     /// The elements, read again from the message where it was received. An array made from a [`Source`] yields none.
+    #[cfg_attr(not(feature = "std"), inline(never))]
     pub fn iter(&self) -> Iter<'a, T> {
-        Iter { rest: *self }
+        match &self.repr {
+            Repr::Slice(slice) => Iter { slice: Some(slice), received: Received::of(None) },
+            Repr::Other(other) => Iter { slice: None, received: Received::of(Some(other)) },
+        }
     }
 }
 
@@ -92,23 +103,6 @@ impl<'a> Other<'a> {
         match self {
             Other::Source(source) => source.len(),
             Other::Checked { count, .. } => usize::try_from(*count).unwrap_or(usize::MAX),
-        }
-    }
-
-    /// A reader over the elements that are left, if there are any.
-    fn reader(&self) -> Option<Reader<'a>> {
-        match *self {
-            Other::Checked { bytes, count: 1.., version, flexible } => {
-                Some(Reader::new(bytes, version, flexible))
-            }
-            _ => None,
-        }
-    }
-
-    /// One element was read.
-    fn advance(&mut self, r: &Reader<'a>) {
-        if let Other::Checked { bytes, count, .. } = self {
-            (*bytes, *count) = (r.remaining(), count.saturating_sub(1));
         }
     }
 
@@ -183,33 +177,45 @@ impl<'a, T: Wire<'a>> Array<'a, T> {
 
 /// The elements of an [`Array`].
 pub struct Iter<'a, T> {
-    rest: Array<'a, T>,
+    /// Those of an array to be sent.
+    slice: Option<&'a [T]>,
+    received: Received<'a>,
+}
+
+/// Elements not read again yet.
+struct Received<'a> {
+    left: u32,
+    reader: Reader<'a>,
+}
+
+impl<'a> Received<'a> {
+    #[cfg_attr(not(feature = "std"), inline(never))]
+    fn of(array: Option<&Other<'a>>) -> Received<'a> {
+        let (left, bytes, version, flexible) = match array {
+            Some(&Other::Checked { bytes, count, version, flexible }) => (count, bytes, version, flexible),
+            _ => (0, [].as_slice(), 0, false),
+        };
+        Received { left, reader: Reader::new(bytes, version, flexible) }
+    }
 }
 
 impl<'a, T: Wire<'a>> Iterator for Iter<'a, T> {
     type Item = T;
 
+    #[cfg_attr(not(feature = "std"), inline(never))]
     fn next(&mut self) -> Option<T> {
-        match &mut self.rest.repr {
-            Repr::Slice(elements) => {
-                let (first, rest) = elements.split_first()?;
-                *elements = rest;
-                Some(*first)
-            }
-            Repr::Other(other) => {
-                let mut r = other.reader()?;
-                let element = T::read(&mut r);
-                other.advance(&r);
-                Some(element)
-            }
+        if let Some(left) = self.received.left.checked_sub(1) {
+            self.received.left = left;
+            return Some(T::read(&mut self.received.reader));
         }
+        let (first, rest) = self.slice?.split_first()?;
+        self.slice = Some(rest);
+        Some(*first)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = match &self.rest.repr {
-            Repr::Other(Other::Source(_)) => 0,
-            _ => self.rest.len(),
-        };
+        let left =
+            usize::try_from(self.received.left).unwrap_or(usize::MAX).max(self.slice.map_or(0, <[T]>::len));
         (left, Some(left))
     }
 }
@@ -244,7 +250,7 @@ impl<'a, T: Wire<'a>> Wire<'a> for Array<'a, T> {
     const KIND: crate::schema::Kind = crate::schema::Kind::Array(&T::KIND);
 
     fn read(r: &mut Reader<'a>) -> Self {
-        Array { repr: Repr::Other(Other::read_present(r, Element { fixed: T::FIXED, skip: skip::<T> })) }
+        Array { repr: Repr::Other(Other::read_present(r, Element::of::<T>())) }
     }
 
     fn write(&self, w: &mut Writer<'_>) {
@@ -275,7 +281,7 @@ impl<'a, T: Wire<'a>> Wire<'a> for Array<'a, T> {
     }
 
     fn read_nullable(r: &mut Reader<'a>) -> Option<Self> {
-        let other = Other::read(r, Element { fixed: T::FIXED, skip: skip::<T> });
+        let other = Other::read(r, Element::of::<T>());
         if other.is_null() { None } else { Some(Array { repr: Repr::Other(other) }) }
     }
 

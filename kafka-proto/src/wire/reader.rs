@@ -37,6 +37,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A reader over a message that exists in these versions; a version outside of them is a fault from the start.
+    #[cfg_attr(not(feature = "std"), inline(never))]
     pub(crate) fn of_message(
         bytes: &[u8],
         version: i16,
@@ -45,7 +46,7 @@ impl<'a> Reader<'a> {
     ) -> Reader<'_> {
         let mut r = Reader::new(bytes, version, version >= flexible_from);
         if !range.contains(version) {
-            r.fail(Fault::Version);
+            (r.rest, r.fault) = (&[], Some(DecodeError::new(Fault::Version, 0)));
         }
         r
     }
@@ -156,7 +157,8 @@ impl<'a> Reader<'a> {
     /// An unsigned integer in seven-bit groups, lowest first, of at most 32 bits.
     #[cfg_attr(not(feature = "std"), inline(never))]
     pub fn uvarint(&mut self) -> u32 {
-        if let Some((&first, rest)) = self.rest.split_first()
+        if cfg!(feature = "std")
+            && let Some((&first, rest)) = self.rest.split_first()
             && first < 0x80
         {
             self.rest = rest;
@@ -186,13 +188,13 @@ impl<'a> Reader<'a> {
     #[cfg_attr(not(feature = "std"), inline(never))]
     fn length(&mut self, short: bool) -> Option<usize> {
         let value = if self.is_flexible() {
-            i64::from(self.uvarint()).wrapping_sub(1)
+            self.uvarint().wrapping_sub(1).cast_signed()
         } else if short {
             self.i16().into()
         } else {
-            self.i32().into()
+            self.i32()
         };
-        if self.failed() || value == -1 {
+        if value == -1 {
             return None;
         }
         match usize::try_from(value) {

@@ -82,10 +82,10 @@ macro_rules! wire_struct {
 
             fn write(&self, w: &mut $crate::wire::Writer<'_>) {
                 $(wire_write!(w, self.$field, [$($($range)*)?]);)*
-                if $crate::wire::FLEXIBLE && w.is_flexible() {
+                if $crate::wire::FLEXIBLE {
                     $(let $tfield = wire_has!(w, $($($trange)*)?)
                         && !wire_is_default!(self.$tfield; $($($tword)? $($tlit)?)?);)*
-                    w.uvarint(0 $(+ u32::from($tfield))*);
+                    w.tag_count(0 $(+ u32::from($tfield))*);
                     $(if $tfield {
                         w.tagged($tag, &|w| $crate::wire::Wire::write(&self.$tfield, w));
                     })*

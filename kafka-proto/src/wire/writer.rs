@@ -165,17 +165,21 @@ impl<'b> Writer<'b> {
     /// compact.
     #[cfg_attr(not(feature = "std"), inline(never))]
     fn length(&mut self, len: Option<usize>, short: bool) {
-        let limit = if short { i16::MAX as usize } else { i32::MAX as usize };
-        if len.is_some_and(|len| len > limit) {
-            self.fail(EncodeError::TooLong);
-        }
-        let len = len.and_then(|len| i32::try_from(len).ok());
+        let limit = if short { i16::MAX.into() } else { i32::MAX };
+        let len = match len.map(i32::try_from) {
+            None => -1,
+            Some(Ok(len)) if len <= limit => len,
+            _ => {
+                self.fail(EncodeError::TooLong);
+                0
+            }
+        };
         if self.is_flexible() {
-            self.uvarint(len.map_or(0, |len| len.unsigned_abs().wrapping_add(1)));
+            self.uvarint(len.wrapping_add(1).cast_unsigned());
         } else if short {
-            self.i16(len.and_then(|len| i16::try_from(len).ok()).unwrap_or(-1));
+            self.i16(len as i16);
         } else {
-            self.i32(len.unwrap_or(-1));
+            self.i32(len);
         }
     }
 
@@ -212,12 +216,26 @@ impl<'b> Writer<'b> {
         self.elsewhere = self.elsewhere.saturating_add(len);
     }
 
+    /// Begins the block of tagged fields that ends every structure of a flexible version.
+    #[cfg_attr(not(feature = "std"), inline(never))]
+    pub(crate) fn tag_count(&mut self, count: u32) {
+        if self.is_flexible() {
+            self.uvarint(count);
+        }
+    }
+
     /// One tagged field: its tag, its size, its value. The value is written twice, first to count it.
     pub(crate) fn tagged(&mut self, tag: u32, value: &dyn Fn(&mut Writer<'_>)) {
-        let mut counter = Writer::counter(self.version(), self.is_flexible());
-        value(&mut counter);
+        if !self.is_flexible() {
+            return;
+        }
+        // Without a buffer it only counts. No tagged field holds records, whose places would be noted twice.
+        let (rest, before) = (core::mem::take(&mut self.rest), self.needed);
+        value(self);
+        let size = self.needed.saturating_sub(before);
+        (self.rest, self.needed) = (rest, before);
         self.uvarint(tag);
-        self.uvarint(u32::try_from(counter.needed).unwrap_or(u32::MAX));
+        self.uvarint(u32::try_from(size).unwrap_or(u32::MAX));
         value(self);
     }
 }

@@ -1,37 +1,27 @@
 //! Every entry to the codec, exported, so that the linker keeps all that a program could reach through it.
 //!
-//! The names of what is exported from the codec begin with `proof_`, from the state machines with `machine_`. Those that begin with `proof_client_` are one API each as a
-//! client uses it (write the request, read the response): what a message costs is what linking them alone takes.
+//! The names of what is exported from the codec begin with `proof_`, from the state machines with `machine_`. Those that
+//! begin with `proof_client_` are one API each as a client uses it (write the request, read the response): what a
+//! message costs is what linking them alone takes. `proof_walk_` goes through what was read.
 #![no_std]
 
 mod client;
+#[cfg(not(feature = "twelve"))]
 mod data;
+#[cfg(not(feature = "twelve"))]
 mod frames;
+#[cfg(not(feature = "twelve"))]
 mod machine;
+#[cfg(not(feature = "twelve"))]
+mod messages;
+#[cfg(not(feature = "twelve"))]
 mod records;
+#[cfg(not(feature = "twelve"))]
 mod streams;
+#[cfg(any(feature = "walk", not(feature = "twelve")))]
+mod walk;
 
 use core::panic::PanicInfo;
-use kafka_proto::api::{Direction, transcode};
-use kafka_proto::{ApiKey, ErrorCode};
-
-/// All requests and responses: read and written again.
-#[unsafe(no_mangle)]
-pub fn proof_messages(key: i16, version: i16, request: bool, body: &[u8], out: &mut [u8]) -> usize {
-    let direction = if request { Direction::Request } else { Direction::Response };
-    transcode(ApiKey(key), version, direction, body, out).unwrap_or(0)
-}
-
-/// The tables of numbers.
-#[unsafe(no_mangle)]
-pub fn proof_tables(number: i16) -> usize {
-    let (key, code) = (ApiKey(number), ErrorCode(number));
-    let names = key.name().map_or(0, str::len) ^ code.name().map_or(0, str::len);
-    let versions = key.versions().is_some_and(|range| range.contains(number));
-    // Sums could overflow, and that panic would be ours: only what cannot is used in this library.
-    let flags = [versions, code.is_retriable(), code.invalidates_metadata(), code.is_ok()];
-    flags.iter().fold(names, |all, flag| all ^ usize::from(*flag))
-}
 
 /// What the search has to find.
 #[cfg(feature = "spoiled")]

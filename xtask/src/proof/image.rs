@@ -1,6 +1,6 @@
 //! What the linker kept.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -39,6 +39,8 @@ pub struct Forbidden {
 pub struct Image {
     /// Bytes of code and constants.
     pub flash: u64,
+    /// Those of them that are the compiler's functions to copy, fill and compare memory.
+    pub memory: u64,
     path: PathBuf,
     names: Vec<String>,
 }
@@ -63,7 +65,14 @@ impl Image {
             .filter(|symbol| matches!(symbol.kind(), SymbolKind::Text | SymbolKind::Data))
             .map(|symbol| plain(symbol.name().unwrap_or("?")))
             .collect();
-        Ok(Image { flash, path: path.to_owned(), names })
+        // Functions that go by several names are counted once.
+        let memory: BTreeMap<u64, u64> = file
+            .symbols()
+            .filter(|symbol| symbol.kind() == SymbolKind::Text)
+            .filter(|symbol| is_memory(&plain(symbol.name().unwrap_or("?"))))
+            .map(|symbol| (symbol.address(), symbol.size()))
+            .collect();
+        Ok(Image { flash, memory: memory.values().sum(), path: path.to_owned(), names })
     }
 
     /// How many functions and constants have a name.
@@ -120,6 +129,14 @@ fn plain(name: &str) -> String {
     format!("{:#}", rustc_demangle::demangle(name))
 }
 
+/// Whether it is one of the functions that the compiler calls to move memory.
+fn is_memory(name: &str) -> bool {
+    let is = |part| name.starts_with(part);
+    is("__aeabi_mem")
+        || is("compiler_builtins::mem::")
+        || ["memcpy", "memmove", "memset", "memcmp"].contains(&name)
+}
+
 fn judge(name: &str) -> Option<Forbidden> {
     let is = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
     let kind = if is(&ALLOCATOR) {
@@ -155,6 +172,12 @@ mod tests {
         let code = "00000010 <a>:\n  10:\tf7ff bl\t20 <b>\n  14:\te7fe b.n\t14 <a+0x4>\n00000020 <b>:\n  20:\te7 b.w 30 <c+0x2>\n";
         let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
         assert_eq!(calls(code), BTreeSet::from([pair("a", "b"), pair("b", "c")]));
+    }
+
+    #[test]
+    fn functions_that_move_memory() {
+        assert!(["memcpy", "__aeabi_memcpy8", "compiler_builtins::mem::memcpy"].into_iter().all(is_memory));
+        assert!(!["kafka_proto::wire::Writer::put", "memcpy_of_mine"].into_iter().any(is_memory));
     }
 
     #[test]
