@@ -210,9 +210,8 @@ impl World<'_> {
                 self.history.push(now, who, What::Gone { place, from: 0, to: before });
             }
             Fault::ProducersExpired => {
-                // Brokers forget who was idle for a day: nobody has anything under way.
-                let busy = |c: &crate::client::Client<'_>| matches!(&c.app, App::Producer(p) if p.producer.unresolved());
-                if self.clients.iter().any(busy) || self.links.values().any(|l| l.up.next_at().is_some()) {
+                // Brokers forget who was idle for a day.
+                if self.somebody_is_busy() {
                     return None;
                 }
                 self.cluster.expire_producers();
@@ -223,6 +222,13 @@ impl World<'_> {
             }
         }
         Some(Set { client: None, undo })
+    }
+
+    /// Whether a producer has anything under way.
+    fn somebody_is_busy(&self) -> bool {
+        let busy =
+            |c: &crate::client::Client<'_>| matches!(&c.app, App::Producer(p) if p.producer.unresolved());
+        self.clients.iter().any(busy) || self.links.values().any(|l| l.up.next_at().is_some())
     }
 
     /// An unclean election: the last records of a partition are lost, also acknowledged ones.
