@@ -84,7 +84,8 @@ fn producer(rng: &mut Rng) -> ProducerSpec {
         batch_size,
         buffer_memory: u64::from(batch_size) * rng.between(2, 64),
         linger,
-        delivery_timeout: Duration(linger.0 + client.request_timeout.0 + rng.below(20_000_000)),
+        // Long enough for the slowest link, so that what is sent after healing must arrive.
+        delivery_timeout: Duration(linger.0 + client.request_timeout.0 + rng.between(3_000_000, 20_000_000)),
         retries: if rng.percent(10) { rng.between(1, 5) as u32 } else { ProducerConfig::DEFAULT.retries },
         codec: if compressed { Codec::Lz4 } else { Codec::None },
         ..ProducerConfig::DEFAULT
