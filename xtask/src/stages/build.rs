@@ -51,8 +51,8 @@ pub fn fuzz(options: &Options) -> Result {
     fuzz::fuzz_each(options.seconds(10 * targets, 0.5) / targets)
 }
 
-pub fn sim(options: &Options) -> Result {
-    sim::portion(options.seconds(180, 0.2))
+pub fn sim(_: &Options) -> Result {
+    sim::portion()
 }
 
 pub fn miri(_: &Options) -> Result {
