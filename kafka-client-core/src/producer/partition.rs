@@ -77,10 +77,14 @@ impl Default for Partition {
 
 impl Partition {
     /// The next batch to send, if it is sealed: everything before it is under way.
+    ///
+    /// Nothing goes out behind a batch that is being tried again: a broker that refuses it for a while, and in that
+    /// while forgets the producer, would take the one behind it first.
     pub(crate) fn sendable(&self, batches: &Table<'_, Batch<'_>>) -> u32 {
         let mut slot = self.head;
         while slot != NIL {
             match batches[slot].place {
+                Place::Sending | Place::InFlight if batches[slot].attempts > 0 => return NIL,
                 Place::Sending | Place::InFlight => slot = batches[slot].next,
                 Place::Sealed => return slot,
                 _ => return NIL,

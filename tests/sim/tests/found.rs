@@ -226,3 +226,11 @@ fn positions_move_only_when_somebody_says_so() {
     assert_eq!(check(&w.history), []);
     w.assert_sound();
 }
+
+/// Refused with NOT_ENOUGH_REPLICAS again and again, while the batch behind it was sent each time as well: the broker
+/// lost its records, and with them what it knew of the producer, and then took the one behind first.
+#[test]
+fn nothing_goes_out_behind_a_batch_that_is_tried_again() {
+    let report = kafka_sim::run::run_seed(604, 900_000_000, false);
+    assert!(report.violations.is_empty(), "{:?}", report.violations);
+}
