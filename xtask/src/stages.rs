@@ -65,7 +65,7 @@ pub const STAGES: &[Stage] = &[
     },
     Stage {
         name: "sim",
-        what: "340 simulated clusters with faults, and cuts at each byte",
+        what: "290 simulated clusters with faults, and cuts at each byte",
         needs: &[],
         run: build::sim,
     },
