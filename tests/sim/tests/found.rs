@@ -234,3 +234,21 @@ fn nothing_goes_out_behind_a_batch_that_is_tried_again() {
     let report = kafka_sim::run::run_seed(604, 900_000_000, false);
     assert!(report.violations.is_empty(), "{:?}", report.violations);
 }
+
+/// With fewer connections than brokers the idle one makes room at once, not when something else happens.
+#[test]
+fn an_idle_connection_makes_room_at_once() {
+    let config = quick_producer();
+    let mut w = World::new(cluster(5, 5), 1, true);
+    let p = w.add_producer_at(quick_client(), config, memory(Memory::Lent, &config), &["t"], &["node0"]);
+    for round in 0..2 {
+        for partition in 0..5 {
+            let id = w.send_one(p, Some(partition), 0);
+            // No flush: nothing but the record itself may be needed.
+            w.run_ms(100);
+            assert!(w.all_acked(p, &[id]), "partition {partition}, round {round}");
+            assert!(w.connections_of(p) <= 3);
+        }
+    }
+    w.assert_sound();
+}
