@@ -194,7 +194,7 @@ impl<'m> Net<'m> {
         next
     }
 
-    fn has_conn(&self, broker: u32, role: Role) -> bool {
+    pub(super) fn has_conn(&self, broker: u32, role: Role) -> bool {
         self.conns.iter().any(|c| c.broker == broker && c.role == role && c.state != State::Free)
     }
 

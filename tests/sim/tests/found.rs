@@ -1,6 +1,6 @@
 //! What the simulation found in this client, each as a scenario of its own.
 
-use kafka_broker::Action;
+use kafka_broker::{Action, Release};
 use kafka_client_core::config::{Acks, ClientConfig, ConsumerConfig, OffsetReset, ProducerConfig};
 use kafka_client_core::resources::ConsumerMemory;
 use kafka_client_core::time::Duration;
@@ -251,4 +251,29 @@ fn an_idle_connection_makes_room_at_once() {
         }
     }
     w.assert_sound();
+}
+
+/// Attempts are counted (`retries`), so none is spent on a broker that has just said that it is not the leader.
+#[test]
+fn who_does_not_lead_is_not_asked_again_before_metadata() {
+    for kind in BOTH {
+        let client = ClientConfig { retry_backoff: Duration::from_millis(10), ..quick_client() };
+        let config = ProducerConfig { retries: 2, ..quick_producer() };
+        // A release that answers without a hint where the leader is.
+        let old = kafka_broker::Config { release: Release::V2_8, ..cluster(3, 3) };
+        let mut w = World::new(old, 1, true);
+        let p = w.add_producer_at(client, config, memory(kind, &config), &["t"], &["node0"]);
+        // The metadata, which is slow, goes to node 0; node 1 answers at once.
+        w.send(p, Some(0), 1);
+        w.send(p, Some(1), 1);
+        w.settle(p, 1_000);
+        assert_eq!(w.cluster.partition("t", 1).map(|p| p.leader), Some(1));
+        assert!(w.cluster.set_leader("t", 1, 2));
+        w.drain_cluster();
+        w.cluster.inject(ApiKey::METADATA, Action::Delay(900_000));
+        let ids = w.send(p, Some(1), 3);
+        w.settle(p, 3_000);
+        assert!(w.all_acked(p, &ids), "{kind:?}");
+        w.assert_sound();
+    }
 }
