@@ -5,6 +5,7 @@ mod builder;
 mod delivery;
 mod finish;
 mod listeners;
+mod partitioning;
 mod record;
 mod shared;
 mod state;
@@ -17,6 +18,8 @@ use std::time::{Duration, Instant as StdInstant};
 pub use builder::ProducerBuilder;
 pub(crate) use builder::ProducerSettings;
 pub use delivery::{Cause, Delivery, DeliveryError, DeliveryResult, RecordMetadata};
+pub use kafka_client_core::producer::{DefaultPartitioner, Partitioner, Partitions};
+pub use partitioning::RoundRobin;
 pub use record::{Destination, Header, Record, Topic};
 pub use transaction::{ConsumerGroup, Member};
 
@@ -118,7 +121,7 @@ impl Producer {
         match self.attempt(&record, take_delivery) {
             Attempt::Done(delivery) => Ok(delivery),
             Attempt::Never(error) => Err(*error),
-            Attempt::Later(_) => self.blocking(&record, take_delivery),
+            Attempt::Later(_, partition) => self.blocking(Record { partition, ..record }, take_delivery),
         }
     }
 
@@ -132,7 +135,7 @@ impl Producer {
         match self.attempt(&record, take_delivery) {
             Attempt::Done(delivery) => Ok(delivery),
             Attempt::Never(error) => Err(*error),
-            Attempt::Later(error) => Err(self.in_vain(&record, error, Duration::ZERO)),
+            Attempt::Later(error, _) => Err(self.in_vain(&record, error, Duration::ZERO)),
         }
     }
 
@@ -141,9 +144,9 @@ impl Producer {
     ///
     /// # Errors
     /// See [`SendError`].
-    pub async fn send_async(&self, record: Record<'_>) -> Result<Delivery, SendError> {
+    pub async fn send_async(&self, mut record: Record<'_>) -> Result<Delivery, SendError> {
         let begin = StdInstant::now();
-        std::future::poll_fn(|cx| self.poll_send(&record, begin, cx)).await
+        std::future::poll_fn(|cx| self.poll_send(&mut record, begin, cx)).await
     }
 
     /// Sends a record whose result goes to the handler set with [`ProducerBuilder::on_delivery`], together with
@@ -160,7 +163,7 @@ impl Producer {
         match self.attempt(&record, take) {
             Attempt::Done(()) => Ok(()),
             Attempt::Never(error) => Err(*error),
-            Attempt::Later(_) => self.blocking(&record, take),
+            Attempt::Later(_, partition) => self.blocking(Record { partition, ..record }, take),
         }
     }
 
@@ -175,7 +178,7 @@ impl Producer {
         callback: impl FnOnce(DeliveryResult) + Send + 'static,
     ) -> Result<(), SendError> {
         let mut callback: Option<listeners::Callback> = Some(Box::new(callback));
-        self.blocking(&record, |state, place, timestamp| {
+        self.blocking(record, |state, place, timestamp| {
             state.call_back(place, timestamp, callback.take()?);
             Some(())
         })

@@ -8,6 +8,7 @@ use std::task::Waker;
 use kafka_client_core::metadata::TopicId;
 use kafka_client_core::producer::{self as core, AppendError, Appended, Outcome, Progress, Seal};
 use kafka_client_core::time::{Duration, Instant};
+use kafka_proto::record::NewRecord;
 
 use super::delivery::BatchState;
 use super::listeners::{Callback, Handler, Listeners, Tokened, ended, tell};
@@ -65,9 +66,13 @@ impl Work {
     }
 }
 
+/// The application's partitioner.
+pub(super) type ThePartitioner = Box<dyn core::Partitioner + Send>;
+
 /// Everything under the lock.
 pub(crate) struct State {
     pub(super) core: core::Producer<'static>,
+    pub(super) partitioner: Option<ThePartitioner>,
     pub(super) ticks: Ticks,
     linger: Duration,
     /// By the number of the batch's slot.
@@ -115,9 +120,14 @@ const FLOW_INTERVAL: Duration = Duration(100);
 const SEALS_MAX: usize = 16;
 
 impl State {
-    pub(super) fn new(core: core::Producer<'static>, linger: Duration) -> State {
+    pub(super) fn new(
+        core: core::Producer<'static>,
+        linger: Duration,
+        partitioner: Option<ThePartitioner>,
+    ) -> State {
         State {
             core,
+            partitioner,
             ticks: Ticks::new(),
             linger,
             listeners: Vec::new(),
@@ -142,6 +152,12 @@ impl State {
         }
     }
 
+    /// What the application's partitioner says.
+    #[cold]
+    pub(super) fn choose(&mut self, topic: TopicId, record: &NewRecord<'_>) -> Option<u32> {
+        self.core.choose(topic, record, self.partitioner.as_deref_mut()?)
+    }
+
     /// Takes a record; where it is, and whether the thread must be woken.
     #[inline(always)]
     pub(super) fn append(
@@ -149,7 +165,7 @@ impl State {
         now: Instant,
         topic: TopicId,
         partition: Option<u32>,
-        record: &kafka_proto::record::NewRecord<'_>,
+        record: &NewRecord<'_>,
     ) -> Result<(Place, bool), AppendError> {
         // Taken apart at once: moved as a whole, it would be written in small pieces and read in large ones, which
         // stalls the processor longer than all the rest of this function takes.
