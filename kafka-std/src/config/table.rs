@@ -54,7 +54,11 @@ pub(crate) const COMMON: &[Row<Common>] = &[
     ("ssl.certificate.location", &["ssl.keystore.location"], Refuse("", "TLS is to come")),
     ("ssl.key.location", &[], Refuse("", "TLS is to come")),
     ("ssl.endpoint.identification.algorithm", &[], Refuse("https", "TLS is to come")),
-    ("interceptor.classes", &[], Refuse("", "Java classes cannot be loaded")),
+    (
+        "interceptor.classes",
+        &[],
+        Refuse("", "give the builder an Interceptor: Java classes cannot be loaded"),
+    ),
     ("metric.reporters", &[], Refuse("", "Java classes cannot be loaded")),
     ("client.dns.lookup", &[], Refuse("use_all_dns_ips", "every address of a name is always tried")),
     (

@@ -90,10 +90,15 @@ impl Producer {
             named => named,
         };
         match state.append(now, topic, partition, &new) {
-            Ok((place, wake)) => match take(state, place, timestamp) {
-                Some(taken) => (Attempt::Done(taken), wake),
-                None => (never(SendError::Closed), wake),
-            },
+            Ok((place, wake)) => {
+                if self.handle.interceptors.is_some() {
+                    state.observe(place, timestamp);
+                }
+                match take(state, place, timestamp) {
+                    Some(taken) => (Attempt::Done(taken), wake),
+                    None => (never(SendError::Closed), wake),
+                }
+            }
             Err(error) => refused(state, topic, partition, error),
         }
     }

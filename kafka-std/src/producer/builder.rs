@@ -10,7 +10,8 @@ use kafka_client_core::storage::Text;
 use kafka_proto::record::Codec;
 
 use super::delivery::DeliveryResult;
-use super::listeners::Handler;
+use super::interceptor::{Chain, Interceptor};
+use super::listeners::{Handler, Hooks};
 use super::partitioning::RoundRobin;
 use super::state::{Room, State, ThePartitioner, Work};
 use super::{Handle, Producer, host_port};
@@ -42,6 +43,7 @@ pub struct ProducerBuilder {
     settings: ProducerSettings,
     handler: Option<Handler>,
     partitioner: Option<ThePartitioner>,
+    interceptors: Vec<Box<dyn Interceptor>>,
     wrong: Option<ConfigError>,
 }
 
@@ -60,6 +62,7 @@ impl ProducerBuilder {
             },
             handler: None,
             partitioner: None,
+            interceptors: Vec::new(),
             wrong: None,
         }
     }
@@ -190,6 +193,12 @@ impl ProducerBuilder {
         self
     }
 
+    /// `interceptor.classes`: sees every record before it is sent, after the interceptors given before, and every result.
+    pub fn interceptor(mut self, interceptor: impl Interceptor + 'static) -> Self {
+        self.interceptors.push(Box::new(interceptor));
+        self
+    }
+
     /// Starts the producer. Does not wait for the cluster.
     ///
     /// # Errors
@@ -219,7 +228,9 @@ impl ProducerBuilder {
             given => given,
         };
         let room = Arc::new(Room::default());
-        let work = Work::new(self.handler, room.clone());
+        let interceptors = Chain::new(self.interceptors);
+        let hooks = Hooks { handler: self.handler, interceptors: interceptors.clone() };
+        let work = Work::new(hooks, room.clone());
         let shared = start(
             State::new(core, config.linger, partitioner),
             work,
@@ -229,7 +240,7 @@ impl ProducerBuilder {
         )?;
         let drive: Weak<dyn Drive> = Arc::downgrade(&(shared.clone() as Arc<dyn Drive>));
         shared.lock().drive = Some(drive);
-        let handle = Handle { shared, room, max_block, bootstrap: names, number: seed() };
+        let handle = Handle { shared, room, interceptors, max_block, bootstrap: names, number: seed() };
         Ok(Producer { handle: Arc::new(handle) })
     }
 }

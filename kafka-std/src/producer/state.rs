@@ -11,7 +11,7 @@ use kafka_client_core::time::{Duration, Instant};
 use kafka_proto::record::NewRecord;
 
 use super::delivery::BatchState;
-use super::listeners::{Callback, Handler, Listeners, Tokened, ended, tell};
+use super::listeners::{Callback, Hooks, Listeners, Tokened, ended, tell};
 use super::record::Topic;
 use super::shared::{Handle, Owner};
 use crate::clock::{Clock, Ticks};
@@ -39,7 +39,7 @@ pub(crate) struct Work {
     ended: Vec<(core::Delivery, Listeners)>,
     /// Listeners that were told, for their memory.
     told: Vec<Listeners>,
-    handler: Option<Handler>,
+    hooks: Hooks,
     room: Arc<Room>,
     notify_room: bool,
     wakers: Vec<Waker>,
@@ -50,12 +50,12 @@ pub(crate) struct Work {
 }
 
 impl Work {
-    pub(super) fn new(handler: Option<Handler>, room: Arc<Room>) -> Work {
+    pub(super) fn new(hooks: Hooks, room: Arc<Room>) -> Work {
         Work {
             seals: Vec::new(),
             ended: Vec::new(),
             told: Vec::new(),
-            handler,
+            hooks,
             room,
             notify_room: false,
             wakers: Vec::new(),
@@ -263,6 +263,14 @@ impl State {
         }
     }
 
+    /// Interceptors want to know what becomes of it.
+    #[cold]
+    pub(super) fn observe(&mut self, place: Place, timestamp: i64) {
+        if let Some(listeners) = self.listeners.get_mut(place.slot) {
+            listeners.observed.push((place.index, timestamp));
+        }
+    }
+
     pub(super) fn call_back(&mut self, place: Place, timestamp: i64, callback: Callback) {
         if let Some(listeners) = self.listeners.get_mut(place.slot) {
             listeners.callbacks.push((place.index, timestamp, callback));
@@ -338,7 +346,7 @@ impl Client for State {
         }
         for (delivery, listeners) in &mut work.ended {
             let mut listeners = std::mem::take(listeners);
-            work.waited = tell(delivery.outcome, &mut listeners, work.handler.as_ref()).or(work.waited);
+            work.waited = tell(delivery.outcome, &mut listeners, &work.hooks).or(work.waited);
             work.told.push(listeners);
         }
         if std::mem::take(&mut work.notify_room) {
@@ -390,7 +398,7 @@ impl Client for State {
         for listeners in self.listeners.iter_mut().filter(|l| l.state.is_some()) {
             let mut listeners = std::mem::take(listeners);
             // Reached only when the thread failed: what was under way is anybody's guess.
-            tell(Outcome::Indeterminate(core::SendError::Closed), &mut listeners, work.handler.as_ref());
+            tell(Outcome::Indeterminate(core::SendError::Closed), &mut listeners, &work.hooks);
         }
         self.notify_room(work);
         work.notify_room = true;
