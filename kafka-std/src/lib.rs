@@ -75,8 +75,8 @@ pub use kafka_proto::ErrorCode;
 pub use kafka_proto::record::{Codec, Header, NewRecord};
 pub use producer::ConsumerGroup;
 pub use producer::{
-    Delivery, DeliveryError, DeliveryResult, Interceptor, Outgoing, Partitioner, Partitions, Producer,
-    ProducerBuilder, Record, RecordMetadata, RoundRobin, Topic,
+    Delivery, DeliveryError, DeliveryResult, Interceptor, Outgoing, OwnedRecord, Partitioner, Partitions,
+    Producer, ProducerBuilder, Record, RecordMetadata, RoundRobin, Topic,
 };
 
 /// A client id as the core wants it, for the life of the program. Each is kept once.

@@ -8,6 +8,7 @@ mod interceptor;
 mod listeners;
 mod partitioning;
 mod record;
+mod returned;
 mod shared;
 mod state;
 mod transaction;
@@ -23,6 +24,7 @@ pub use interceptor::{Interceptor, Outgoing};
 pub use kafka_client_core::producer::{DefaultPartitioner, Partitioner, Partitions};
 pub use partitioning::RoundRobin;
 pub use record::{Destination, Header, Record, Topic};
+pub use returned::OwnedRecord;
 pub use transaction::{ConsumerGroup, Member};
 
 use crate::error::{Error, SendError};

@@ -6,6 +6,7 @@ use kafka_client_core::producer::{self as core, Outcome};
 
 use super::delivery::{BatchState, DeliveryResult, result};
 use super::interceptor::Chain;
+use super::returned::Returned;
 use super::shared::Owner;
 
 /// The one handler of results of records sent with a token.
@@ -38,6 +39,20 @@ pub(super) struct Listeners {
     pub(super) observed: Vec<(u32, i64)>,
     /// What became of parts of the batch, where it was sent in parts.
     parts: Vec<(u32, Outcome)>,
+    /// The records of those that are not in the log.
+    returned: Vec<Returned>,
+}
+
+impl Listeners {
+    /// Whether anybody could ask for the records again.
+    pub(super) fn anybody(&self) -> bool {
+        self.state.as_ref().is_some_and(Owner::is_shared)
+            || !(self.tokens.is_empty() && self.callbacks.is_empty() && self.observed.is_empty())
+    }
+
+    pub(super) fn hand_back(&mut self, returned: Returned) {
+        self.returned.push(returned);
+    }
 }
 
 /// The listeners of a batch when all of it has ended.
@@ -55,6 +70,9 @@ pub(super) fn tell(outcome: Outcome, listeners: &mut Listeners, hooks: &Hooks) -
     let in_parts = !listeners.parts.is_empty();
     if in_parts {
         state.set_parts(std::mem::take(&mut listeners.parts));
+    }
+    if !listeners.returned.is_empty() {
+        state.set_returned(std::mem::take(&mut listeners.returned));
     }
     let waited = state.complete(outcome);
     for (index, timestamp) in listeners.observed.drain(..) {

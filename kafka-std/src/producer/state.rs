@@ -13,6 +13,7 @@ use kafka_proto::record::NewRecord;
 use super::delivery::BatchState;
 use super::listeners::{Callback, Hooks, Listeners, Tokened, ended, tell};
 use super::record::Topic;
+use super::returned::Returned;
 use super::shared::{Handle, Owner};
 use crate::clock::{Clock, Ticks};
 use crate::io::{Client, Drive};
@@ -288,6 +289,17 @@ impl State {
         self.room_deadline = self.room_deadline.min(deadline);
     }
 
+    /// Keeps the records of a batch that is not in the log for who may ask for them.
+    #[cold]
+    fn hand_back(&mut self, delivery: &core::Delivery) {
+        let listeners = self.listeners.get_mut(delivery.batch.slot()).filter(|l| l.anybody());
+        if let Some(listeners) = listeners
+            && let Some(bytes) = self.core.returned(delivery)
+        {
+            listeners.hand_back(Returned::new(delivery.first, bytes));
+        }
+    }
+
     fn notify_room(&mut self, work: &mut Work) {
         if self.blocked > 0 || !self.room_wakers.is_empty() {
             work.notify_room |= self.blocked > 0;
@@ -329,6 +341,9 @@ impl Client for State {
             work.signals.append(&mut self.flushes);
         }
         while let Some(delivery) = self.core.poll_delivery() {
+            if let Outcome::NotWritten(_) = delivery.outcome {
+                self.hand_back(&delivery);
+            }
             let listeners = self.listeners.get_mut(delivery.batch.slot());
             let listeners = listeners.and_then(|listeners| ended(listeners, &delivery));
             work.ended.push((delivery, listeners.unwrap_or_default()));
