@@ -54,7 +54,11 @@ pub(crate) const COMMON: &[Row<Common>] = &[
     ("ssl.certificate.location", &["ssl.keystore.location"], Refuse("", "TLS is to come")),
     ("ssl.key.location", &[], Refuse("", "TLS is to come")),
     ("ssl.endpoint.identification.algorithm", &[], Refuse("https", "TLS is to come")),
-    ("interceptor.classes", &[], Refuse("", "Java classes cannot be loaded")),
+    (
+        "interceptor.classes",
+        &[],
+        Refuse("", "give the builder an Interceptor: Java classes cannot be loaded"),
+    ),
     ("metric.reporters", &[], Refuse("", "Java classes cannot be loaded")),
     ("client.dns.lookup", &[], Refuse("use_all_dns_ips", "every address of a name is always tried")),
     (
@@ -108,22 +112,19 @@ pub(crate) const PRODUCER: &[Row<ProducerSettings>] = &[
         &["message.timeout.ms"],
         Set(|p, v| millis(v, 1).map(|d| p.core.delivery_timeout = d)),
     ),
-    ("partitioner.class", &[], Refuse("", "choose the partition with Record::partition")),
-    (
-        "partitioner",
-        &[],
-        Refuse(
-            "murmur2_random",
-            "keys go where Java's client sends them; choose another partition with Record::partition",
-        ),
-    ),
-    ("partitioner.ignore.keys", &[], Refuse("false", "choose the partition with Record::partition")),
+    ("partitioner.class", &[], Set(partitioner_class)),
+    ("partitioner", &[], Set(|p, v| spread(v).map(|b| p.core.partitioner.ignore_keys = b))),
+    ("partitioner.ignore.keys", &[], Set(|p, v| boolean(v).map(|b| p.core.partitioner.ignore_keys = b))),
     (
         "partitioner.adaptive.partitioning.enable",
         &[],
-        Refuse("false", "records without a key are spread evenly"),
+        Set(|p, v| boolean(v).map(|b| p.core.partitioner.adaptive = b)),
     ),
-    ("partitioner.availability.timeout.ms", &[], Refuse("0", "records without a key are spread evenly")),
+    (
+        "partitioner.availability.timeout.ms",
+        &[],
+        Set(|p, v| millis(v, 0).map(|d| p.core.partitioner.availability_timeout = d)),
+    ),
     (
         "metadata.max.idle.ms",
         &[],
@@ -239,6 +240,32 @@ fn acks(text: &str) -> Result<Acks, String> {
         "1" => Ok(Acks::Leader),
         "all" | "-1" => Ok(Acks::All),
         _ => Err("one of 0, 1, all (or -1, which is all)".into()),
+    }
+}
+
+/// Java's own partitioners; those of an application are values, not names.
+fn partitioner_class(p: &mut ProducerSettings, text: &str) -> Result<(), String> {
+    let name = text.rsplit('.').next().unwrap_or_default();
+    let (round_robin, ignore_keys) = match name {
+        "" | "DefaultPartitioner" => (false, p.core.partitioner.ignore_keys),
+        "UniformStickyPartitioner" => (false, true),
+        "RoundRobinPartitioner" => (true, p.core.partitioner.ignore_keys),
+        _ => {
+            return Err("RoundRobinPartitioner, UniformStickyPartitioner or nothing; \
+                 for others give the builder a Partitioner"
+                .into());
+        }
+    };
+    (p.round_robin, p.core.partitioner.ignore_keys) = (round_robin, ignore_keys);
+    Ok(())
+}
+
+/// librdkafka's partitioners, as far as this client has them: whether keys are ignored.
+fn spread(text: &str) -> Result<bool, String> {
+    match text {
+        "murmur2_random" => Ok(false),
+        "random" => Ok(true),
+        _ => Err("one of murmur2_random, random; for others give the builder a Partitioner".into()),
     }
 }
 

@@ -4,14 +4,16 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use kafka_client_core::config::{Acks, ProducerConfig};
-use kafka_client_core::producer as core;
+use kafka_client_core::producer::{self as core, Partitioner};
 use kafka_client_core::resources::ProducerMemory;
 use kafka_client_core::storage::Text;
 use kafka_proto::record::Codec;
 
 use super::delivery::DeliveryResult;
-use super::listeners::Handler;
-use super::state::{Room, State, Work};
+use super::interceptor::{Chain, Interceptor};
+use super::listeners::{Handler, Hooks};
+use super::partitioning::RoundRobin;
+use super::state::{Room, State, ThePartitioner, Work};
 use super::{Handle, Producer, host_port};
 use crate::clock::{Clock, seed};
 use crate::config::{COMMON, Common, PRODUCER, apply, bootstrap, names, properties, unknown};
@@ -28,6 +30,8 @@ pub(crate) struct ProducerSettings {
     /// Empty for a producer without transactions.
     pub(crate) transactional_id: String,
     pub(crate) transaction_timeout: kafka_client_core::time::Duration,
+    /// `partitioner.class` names the one that takes turns.
+    pub(crate) round_robin: bool,
 }
 
 /// Configures a [`Producer`]. Defaults are the Java client's.
@@ -38,6 +42,8 @@ pub struct ProducerBuilder {
     common: Common,
     settings: ProducerSettings,
     handler: Option<Handler>,
+    partitioner: Option<ThePartitioner>,
+    interceptors: Vec<Box<dyn Interceptor>>,
     wrong: Option<ConfigError>,
 }
 
@@ -52,8 +58,11 @@ impl ProducerBuilder {
                 max_in_flight: None,
                 transactional_id: String::new(),
                 transaction_timeout: kafka_client_core::time::Duration::from_millis(60_000),
+                round_robin: false,
             },
             handler: None,
+            partitioner: None,
+            interceptors: Vec::new(),
             wrong: None,
         }
     }
@@ -174,6 +183,22 @@ impl ProducerBuilder {
         self
     }
 
+    /// `partitioner.class`: chooses the partition of every record that does not name one, in each way of sending.
+    /// [`RoundRobin`] is one; without any, records go by their key, and those without a key where they fill batches.
+    ///
+    /// It is asked once per record, under the producer's lock: be brief, and do not use the producer. Its panic is the
+    /// caller's of `send`, and the record was not taken then.
+    pub fn partitioner(mut self, partitioner: impl Partitioner + Send + 'static) -> Self {
+        self.partitioner = Some(Box::new(partitioner));
+        self
+    }
+
+    /// `interceptor.classes`: sees every record before it is sent, after the interceptors given before, and every result.
+    pub fn interceptor(mut self, interceptor: impl Interceptor + 'static) -> Self {
+        self.interceptors.push(Box::new(interceptor));
+        self
+    }
+
     /// Starts the producer. Does not wait for the cluster.
     ///
     /// # Errors
@@ -198,12 +223,24 @@ impl ProducerBuilder {
             id if id.is_empty() => core,
             id => core.transactional(id.into(), settings.transaction_timeout).map_err(ConfigError::from)?,
         };
+        let partitioner = match self.partitioner {
+            None if settings.round_robin => Some(Box::new(RoundRobin::default()) as ThePartitioner),
+            given => given,
+        };
         let room = Arc::new(Room::default());
-        let work = Work::new(self.handler, room.clone());
-        let shared = start(State::new(core, config.linger), work, Clock::new(), sockets, "kafka-producer")?;
+        let interceptors = Chain::new(self.interceptors);
+        let hooks = Hooks { handler: self.handler, interceptors: interceptors.clone() };
+        let work = Work::new(hooks, room.clone());
+        let shared = start(
+            State::new(core, config.linger, partitioner),
+            work,
+            Clock::new(),
+            sockets,
+            "kafka-producer",
+        )?;
         let drive: Weak<dyn Drive> = Arc::downgrade(&(shared.clone() as Arc<dyn Drive>));
         shared.lock().drive = Some(drive);
-        let handle = Handle { shared, room, max_block, bootstrap: names, number: seed() };
+        let handle = Handle { shared, room, interceptors, max_block, bootstrap: names, number: seed() };
         Ok(Producer { handle: Arc::new(handle) })
     }
 }
