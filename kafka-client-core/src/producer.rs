@@ -143,6 +143,9 @@ impl<'m> Producer<'m> {
                 rule: "not empty, with enable.idempotence=true",
             });
         }
+        if timeout.as_millis_i32() == 0 {
+            return Err(ConfigError { setting: "transaction.timeout.ms", rule: "at least 1 ms" });
+        }
         self.txn = Transaction::new(Some(id), timeout.as_millis_i32());
         Ok(self)
     }

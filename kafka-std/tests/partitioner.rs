@@ -221,3 +221,32 @@ fn a_broker_that_does_not_keep_up_gets_less_unless_that_is_switched_off() {
     let adaptive = to_the_slow_one(&[("partitioner.adaptive.partitioning.enable", "true")]);
     assert!(even > 100 && adaptive < 60, "{even} without, {adaptive} with");
 }
+
+/// How many of two hundred batches that are sent at once go to a partition of which one could not be sent for a while.
+fn to_the_stuck_one(timeout: &str) -> usize {
+    let config =
+        Config { nodes: 2, replication_factor: 1, topics: vec![("t".into(), 2)], ..Config::default() };
+    let server = Server::start(config).unwrap();
+    let stuck = server.with(|c| (0..2).find(|p| c.partition("t", *p).unwrap().leader == 1)).unwrap();
+    server.with(|c| c.inject_many(ApiKey::PRODUCE, Some(1), 0, 1_000_000, Action::Delay(3_600_000_000)));
+    let builder = Producer::builder().bootstrap_servers(&server.bootstrap()).batch_size(512);
+    let builder = builder.set("max.in.flight.requests.per.connection", "1").unwrap();
+    let builder = builder.set("partitioner.availability.timeout.ms", timeout).unwrap();
+    let producer = builder.linger(Duration::ZERO).build().unwrap();
+    let value = [7; 300];
+    // The first is under way, the second waits.
+    for _ in 0..2 {
+        drop(producer.send(Record::to("t").partition(stuck as u32).value(&value)).unwrap());
+        std::thread::sleep(Duration::from_millis(60));
+    }
+    let mut deliveries = Vec::new();
+    producer.send_all(&[Record::to("t").value(&value); 200], &mut deliveries).unwrap();
+    let to_it = format!("partition: {stuck}");
+    deliveries.iter().filter(|delivery| format!("{delivery:?}").contains(&to_it)).count()
+}
+
+#[test]
+fn a_partition_that_cannot_be_sent_to_gets_nothing() {
+    let (loaded, unavailable) = (to_the_stuck_one("0"), to_the_stuck_one("50"));
+    assert!(loaded > 20 && unavailable == 0, "{loaded} without, {unavailable} with");
+}

@@ -11,7 +11,6 @@ use kafka_proto::record::NewRecord;
 
 use super::Producer;
 use super::accumulator::{AppendError, Appended};
-use super::batch::Place;
 use crate::metadata::TopicId;
 use crate::random::Random;
 use crate::storage::NIL;
@@ -191,8 +190,7 @@ impl Producer<'_> {
             } else if !options.adaptive {
                 0
             } else if options.availability_timeout.0 > 0
-                && matches!(acc.pool.batches[queue.head].place, Place::Open | Place::Closed | Place::Sealed)
-                && acc.pool.batches[queue.head].created + self.config.linger + options.availability_timeout
+                && queue.waiting_since(&acc.pool.batches) + self.config.linger + options.availability_timeout
                     <= now
             {
                 // It could have gone long ago, and has not.

@@ -37,7 +37,8 @@ const BACKOFF: Duration = Duration::from_millis(50);
 impl Admin {
     /// How far a group has read these partitions, or all of which it has committed something. Offsets of transactions
     /// that are not ended yet are waited for (KIP-447, brokers from 2.5 on): what is returned is what the group goes on
-    /// with.
+    /// with. Only partitions that are named are waited for: asked for all, brokers leave out those of which the first
+    /// offset is in an open transaction.
     ///
     /// # Errors
     /// [`Error::Broker`] with the coordinator's answer, e.g. GROUP_AUTHORIZATION_FAILED, or UNSTABLE_OFFSET_COMMIT when

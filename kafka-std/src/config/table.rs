@@ -103,9 +103,18 @@ pub(crate) const PRODUCER: &[Row<ProducerSettings>] = &[
         Set(|p, v| whole(v, 0..=INT_MAX).map(|n| p.core.max_request_size = n)),
     ),
     ("compression.type", &["compression.codec"], Set(|p, v| codec(v).map(|c| p.core.codec = c))),
-    ("compression.gzip.level", &[], Set(|p, v| level(p, v, -1, 9))),
-    ("compression.lz4.level", &[], Set(|p, v| level(p, v, 1, 17))),
-    ("compression.zstd.level", &[], Set(|p, v| level(p, v, -131_072, 22))),
+    // Java's -1 is zlib's default.
+    (
+        "compression.gzip.level",
+        &[],
+        Set(|p, v| whole(v, -1..=9).map(|level: i32| p.levels.gzip = Some(level).filter(|l| *l != -1))),
+    ),
+    ("compression.lz4.level", &[], Set(|p, v| whole(v, 1..=17).map(|level| p.levels.lz4 = Some(level)))),
+    (
+        "compression.zstd.level",
+        &[],
+        Set(|p, v| whole(v, -131_072..=22).map(|level| p.levels.zstd = Some(level))),
+    ),
     ("retries", &["message.send.max.retries"], Set(|p, v| whole(v, 0..=INT_MAX).map(|n| p.core.retries = n))),
     (
         "delivery.timeout.ms",
@@ -267,10 +276,6 @@ fn spread(text: &str) -> Result<bool, String> {
         "random" => Ok(true),
         _ => Err("one of murmur2_random, random; for others give the builder a Partitioner".into()),
     }
-}
-
-fn level(p: &mut ProducerSettings, text: &str, min: i64, max: i64) -> Result<(), String> {
-    whole(text, min..=max).map(|level| p.core.compression_level = Some(level))
 }
 
 fn isolation(text: &str) -> Result<Isolation, String> {

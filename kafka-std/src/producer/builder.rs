@@ -7,6 +7,7 @@ use kafka_client_core::config::{Acks, ProducerConfig};
 use kafka_client_core::producer::{self as core, Partitioner};
 use kafka_client_core::resources::ProducerMemory;
 use kafka_client_core::storage::Text;
+use kafka_proto::compress::{check_level, is_built};
 use kafka_proto::record::Codec;
 
 use super::delivery::DeliveryResult;
@@ -32,6 +33,50 @@ pub(crate) struct ProducerSettings {
     pub(crate) transaction_timeout: kafka_client_core::time::Duration,
     /// `partitioner.class` names the one that takes turns.
     pub(crate) round_robin: bool,
+    pub(crate) levels: Levels,
+}
+
+/// `compression.<codec>.level`.
+#[derive(Default)]
+pub(crate) struct Levels {
+    pub(crate) gzip: Option<i32>,
+    pub(crate) lz4: Option<i32>,
+    pub(crate) zstd: Option<i32>,
+    /// Whatever the codec.
+    typed: Option<i32>,
+}
+
+impl Levels {
+    /// The level for this codec.
+    ///
+    /// # Errors
+    /// A codec or a level that this build does not have.
+    fn of(&self, codec: Codec) -> Result<Option<i32>, ConfigError> {
+        let no = |key, rule| Err(ConfigError::Contradiction { key, rule });
+        match codec {
+            _ if is_built(codec) => {}
+            Codec::Gzip => return no("compression.type", "built in: the feature `gzip` of kafka-std has it"),
+            Codec::Snappy => {
+                return no("compression.type", "built in: the feature `snappy` of kafka-std has it");
+            }
+            _ => return no("compression.type", "built in: the feature `zstd` of kafka-std has it"),
+        }
+        let named = match codec {
+            Codec::Gzip => self.gzip,
+            Codec::Lz4 => self.lz4,
+            Codec::Zstd => self.zstd,
+            Codec::None | Codec::Snappy => None,
+        };
+        let level = self.typed.or(named);
+        match (check_level(codec, level), codec) {
+            (Ok(()), _) => Ok(level),
+            (_, Codec::Gzip) => no("compression.gzip.level", "1 to 9, or -1"),
+            (_, Codec::Lz4) => no("compression.lz4.level", "9, the only level of this client"),
+            (_, Codec::Zstd) if cfg!(feature = "zstd-c") => no("compression.zstd.level", "-131072 to 22"),
+            (_, Codec::Zstd) => no("compression.zstd.level", "1, or the feature `zstd-c` of kafka-std be on"),
+            _ => no("compression.type", "a codec that has levels"),
+        }
+    }
 }
 
 /// Configures a [`Producer`]. Defaults are the Java client's.
@@ -59,6 +104,7 @@ impl ProducerBuilder {
                 transactional_id: String::new(),
                 transaction_timeout: kafka_client_core::time::Duration::from_millis(60_000),
                 round_robin: false,
+                levels: Levels::default(),
             },
             handler: None,
             partitioner: None,
@@ -153,6 +199,12 @@ impl ProducerBuilder {
         self
     }
 
+    /// `compression.<codec>.level` of the codec that is used.
+    pub fn compression_level(mut self, level: i32) -> Self {
+        self.settings.levels.typed = Some(level);
+        self
+    }
+
     /// `transactional.id`: makes the producer transactional. It names the producer across restarts.
     pub fn transactional_id(mut self, id: &str) -> Self {
         id.clone_into(&mut self.settings.transactional_id);
@@ -212,6 +264,7 @@ impl ProducerBuilder {
         let ProducerSettings { core: mut config, max_block, idempotence, max_in_flight, .. } = settings;
         client.client_id = crate::intern(&client_id);
         client.max_in_flight = max_in_flight.unwrap_or(client.max_in_flight);
+        config.compression_level = settings.levels.of(config.codec)?;
         // Not asked for, it is on wherever the other settings allow it.
         config.idempotence = idempotence
             .unwrap_or(config.acks == Acks::All && config.retries > 0 && client.max_in_flight <= 5);

@@ -57,7 +57,10 @@ pub fn work(run: &Run, stop_in: Option<u32>) -> Result<(), Failure> {
 fn go_on(run: &Run, consumer: &Consumer) -> Result<u32, Error> {
     let partitions = consumer.assign_all(&run.input(), Start::Earliest)?;
     let mut admin = Admin::connect_within(&run.bootstrap, PATIENCE)?;
-    for committed in admin.committed(&run.name(), None)? {
+    // By name: an offset whose transaction is just ending is waited for then.
+    let input = run.input();
+    let wanted: Vec<_> = (0..partitions).map(|p| (input.as_str(), p.cast_signed())).collect();
+    for committed in admin.committed(&run.name(), Some(&wanted))? {
         if let (Ok(partition), Some(offset)) = (u32::try_from(committed.partition), committed.offset) {
             consumer.assign(&committed.topic, partition, Start::Offset(offset))?;
         }
