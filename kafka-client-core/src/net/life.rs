@@ -205,8 +205,9 @@ impl<'m> Net<'m> {
     }
 
     pub(crate) fn poll_action(&mut self, now: Instant) -> Option<Action> {
-        if let Some(close) = self.close_one() {
-            return Some(close);
+        let closing = self.conns.position(|c| c.state == State::Closing);
+        if closing != NIL {
+            return self.close(closing);
         }
         if self.closing && !recalled!(F4OpenAfterClose) {
             return None;
@@ -228,18 +229,16 @@ impl<'m> Net<'m> {
                 }
             }
         }
-        // One that had to make room: nothing else would have anybody ask again.
-        self.close_one()
+        None
     }
 
-    /// Tells the adapter of a connection that is to be closed.
-    fn close_one(&mut self) -> Option<Action> {
-        let closing = self.conns.position(|c| c.state == State::Closing);
-        if closing == NIL {
+    /// The adapter is to close this one, if there is one.
+    fn close(&mut self, conn: u32) -> Option<Action> {
+        if conn == NIL {
             return None;
         }
-        self.conns[closing].state = State::Closed;
-        Some(Action::Close(self.id(closing)))
+        self.conns[conn].state = State::Closed;
+        Some(Action::Close(self.id(conn)))
     }
 
     fn open(&mut self, now: Instant, broker: u32, role: Role) -> Option<Action> {
@@ -279,11 +278,7 @@ impl<'m> Net<'m> {
             return None;
         }
         let idle = self.conns.position(|c| self.is_idle(c));
-        if idle == NIL {
-            return None;
-        }
-        self.conns[idle].state = State::Closed;
-        Some(Action::Close(self.id(idle)))
+        self.close(idle)
     }
 
     /// Asks for every connection to be closed; none is opened any more.
