@@ -5,6 +5,7 @@ mod builder;
 mod delivery;
 mod finish;
 mod listeners;
+mod pace;
 mod record;
 mod shared;
 mod state;
@@ -115,7 +116,7 @@ impl Producer {
     /// See [`SendError`]. The record was not taken.
     #[inline]
     pub fn send(&self, record: Record<'_>) -> Result<Delivery, SendError> {
-        match self.attempt(&record, take_delivery) {
+        match self.attempt(&record, true, take_delivery) {
             Attempt::Done(delivery) => Ok(delivery),
             Attempt::Never(error) => Err(*error),
             Attempt::Later(_) => self.blocking(&record, take_delivery),
@@ -129,7 +130,7 @@ impl Producer {
     /// topic's partitions.
     #[inline]
     pub fn try_send(&self, record: Record<'_>) -> Result<Delivery, SendError> {
-        match self.attempt(&record, take_delivery) {
+        match self.attempt(&record, false, take_delivery) {
             Attempt::Done(delivery) => Ok(delivery),
             Attempt::Never(error) => Err(*error),
             Attempt::Later(error) => Err(self.in_vain(&record, error, Duration::ZERO)),
@@ -157,7 +158,7 @@ impl Producer {
             state.listen(place, timestamp, token);
             Some(())
         };
-        match self.attempt(&record, take) {
+        match self.attempt(&record, true, take) {
             Attempt::Done(()) => Ok(()),
             Attempt::Never(error) => Err(*error),
             Attempt::Later(_) => self.blocking(&record, take),
