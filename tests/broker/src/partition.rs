@@ -195,11 +195,14 @@ impl Partition {
         self.leader_epoch += 1;
     }
 
-    /// Loses everything from `offset` on, as an election does to what was not replicated.
-    pub fn truncate(&mut self, offset: i64, now: u64) {
+    /// Loses everything from `offset` on, as an election does to what was not replicated. Returns the markers that were
+    /// lost: their coordinators did not see them replicated, and write them again.
+    pub fn truncate(&mut self, offset: i64, now: u64) -> Vec<Marker> {
         if offset >= self.log.end_offset() {
-            return;
+            return Vec::new();
         }
+        let lost = self.log.batches().filter(|(info, _)| info.control && info.last_offset >= offset);
+        let lost = lost.filter_map(|(info, bytes)| Marker::parse(info, bytes)).collect();
         let end = self.log.truncate(offset);
         self.high_watermark = self.high_watermark.min(end);
         self.replicating.clear();
@@ -208,6 +211,7 @@ impl Partition {
         self.unstable.retain(|u| u.1 < end);
         let touched = self.producers.take_from(end);
         self.replay(&touched, now);
+        lost
     }
 
     /// Rebuilds the state of some producers from the log.

@@ -172,10 +172,9 @@ impl ProducerStates {
         self.entries.retain(|_, e| e.txn_first_offset.is_some() || e.last_seen > before);
     }
 
-    /// Forgets every producer, as after `producer.id.expiration.ms`.
+    /// Forgets every producer, as after `producer.id.expiration.ms`; one with an open transaction never expires.
     pub fn clear(&mut self) {
-        self.entries.clear();
-        self.open.clear();
+        self.entries.retain(|_, e| e.txn_first_offset.is_some());
     }
 
     /// Takes out the producers that appended at `offset` or after it, because the log is truncated there: the caller

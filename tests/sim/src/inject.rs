@@ -9,6 +9,7 @@ use crate::history::What;
 use crate::link::{End, Reach};
 use crate::pipe::Cut;
 use crate::rng::Rng;
+use crate::swarm::TOPICS;
 use crate::world::{Event, World};
 
 /// What ends a fault.
@@ -22,6 +23,8 @@ pub enum Undo {
     Reach(i32),
     /// No more throttling.
     Unthrottle,
+    /// The second topic is made anew, with so many partitions.
+    Create(i32),
     /// The window of a connection opens.
     Window(u32),
     /// Another reset of a client's connections, and how many follow.
@@ -100,6 +103,12 @@ impl World<'_> {
             | Fault::RecordsDeleted
             | Fault::ProducersExpired
             | Fault::Throttled => self.on_cluster(fault, rng)?,
+            Fault::CoordinatorsMoved
+            | Fault::CoordinatorsLoading
+            | Fault::LeaderMovedWaiting
+            | Fault::TopicRecreated
+            | Fault::TopicGrown => self.on_transactions(fault, rng)?,
+            _ if fault > Fault::ProcessCrashed => self.on_transactional_request(fault, rng),
             _ => self.on_request(fault, rng),
         };
         self.drain_cluster();
@@ -146,7 +155,7 @@ impl World<'_> {
     }
 
     /// A topic's name and a partition of it, by chance.
-    fn some_partition(&self, rng: &mut Rng) -> Option<(String, i32)> {
+    pub(crate) fn some_partition(&self, rng: &mut Rng) -> Option<(String, i32)> {
         let all: Vec<(&str, usize)> =
             self.cluster.topics().map(|t| (t.name.as_str(), t.partitions.len())).collect();
         let (name, count) = *all.get(rng.below(all.len() as u64) as usize)?;
@@ -315,6 +324,10 @@ impl World<'_> {
                 }
             }
             Undo::Unthrottle => self.cluster.throttle(0),
+            // It may have been made by itself meanwhile.
+            Undo::Create(partitions) => {
+                let _ = self.cluster.create_topic(TOPICS[1], partitions);
+            }
             Undo::Window(id) => {
                 if let Some(link) = self.links.get_mut(&id) {
                     link.up.window = self.weather.window;
@@ -338,6 +351,7 @@ impl World<'_> {
     pub fn heal(&mut self) {
         self.cluster.clear_injections();
         self.cluster.throttle(0);
+        self.cluster.coordinators_loading(0);
         self.reach.iter_mut().for_each(|reach| *reach = Reach::Open);
         let nodes = self.cluster.nodes().len() as i32;
         (0..nodes).for_each(|node| self.cluster.start_node(node));
