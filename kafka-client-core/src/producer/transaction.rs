@@ -136,6 +136,8 @@ pub(crate) struct Transaction<'m> {
     pub(crate) joining: bool,
     /// The coordinator knows of the transaction, or may: it has to be told its end.
     pub(crate) begun: bool,
+    /// The coordinator was asked to commit it.
+    pub(crate) commit_asked: bool,
     /// A sequence was lost: the epoch must be raised before the next transaction.
     pub(crate) renew: bool,
     pub(crate) group: GroupMetadata<'m>,
@@ -209,7 +211,7 @@ impl<'m> Producer<'m> {
         self.txn.expect(TransactionState::Ready)?;
         self.txn.state = TransactionState::Open;
         self.txn.serial = self.txn.serial.wrapping_add(1);
-        self.txn.begun = false;
+        (self.txn.begun, self.txn.commit_asked) = (false, false);
         Ok(())
     }
 
@@ -269,6 +271,8 @@ impl<'m> Producer<'m> {
         self.txn.state = TransactionState::Aborting;
         while self.txn.offsets.pop().is_some() {}
         self.txn.offsets_step = OffsetsStep::None;
+        // Nothing waits to become part of it any more.
+        self.txn.joining = false;
         let mut slot = self.acc.pool.oldest();
         while slot != NIL {
             let batch = &self.acc.pool.batches[slot];

@@ -18,9 +18,24 @@ use crate::storage::NIL;
 use crate::time::Instant;
 
 impl<'m> Producer<'m> {
+    /// A broker's connection ended: who coordinates may be somebody else by now.
+    pub(super) fn coordinator_lost(&mut self, broker: u32) {
+        for coordinator in [&mut self.txn.coordinator, &mut self.txn.group_coordinator] {
+            if *coordinator == broker {
+                *coordinator = NIL;
+            }
+        }
+    }
+
     /// The transaction's request got no answer.
+    ///
+    /// It may still arrive, and under the same epoch it would do to the next transaction what was meant for this one:
+    /// commit it, or add to it (KIP-890). Before the brokers could tell, only another epoch keeps them apart.
     pub(super) fn transaction_lost(&mut self, now: Instant, api: Api) {
         self.txn.asked = false;
+        let adds = matches!(api, Api::AddPartitionsToTxn | Api::AddOffsetsToTxn | Api::TxnOffsetCommit);
+        self.txn.begun |= adds;
+        self.txn.renew |= (adds || api == Api::EndTxn) && !self.transactions_v2();
         if api == Api::AddPartitionsToTxn {
             self.join_again();
         }
@@ -35,6 +50,9 @@ impl<'m> Producer<'m> {
     }
 
     fn join_again(&mut self) {
+        if self.txn.state == TransactionState::Aborting {
+            return;
+        }
         for index in self.acc.partitions.indices() {
             let queue = &mut self.acc.partitions[index];
             if queue.joining == Joining::Asked {
@@ -69,6 +87,8 @@ impl<'m> Producer<'m> {
         self.net.mute(now, conn, throttle);
         self.txn.asked = false;
         self.txn.trouble = code;
+        let adds = matches!(request.api, Api::AddPartitionsToTxn | Api::AddOffsetsToTxn | Api::TxnOffsetCommit);
+        self.txn.begun |= adds && code == ErrorCode::NONE;
         match code {
             ErrorCode::NONE => {
                 self.txn.attempts = 0;
@@ -176,7 +196,13 @@ impl<'m> Producer<'m> {
 
     fn on_ended(&mut self, now: Instant, version: i16, body: &[u8]) -> Result<(i32, ErrorCode), Trouble> {
         let r = EndTxnResponse::decode(version, body).map_err(Trouble::Malformed)?;
-        if r.error_code == ErrorCode::NONE {
+        // Nothing to abort: what was to begin it never arrived, or may yet, and belongs to an epoch of its own.
+        let unheard = r.error_code == ErrorCode::INVALID_TXN_STATE
+            && self.txn.state == TransactionState::Aborting
+            && !self.txn.commit_asked;
+        self.txn.renew |= unheard;
+        let code = if unheard { ErrorCode::NONE } else { r.error_code };
+        if code == ErrorCode::NONE {
             if r.producer_id >= 0 && r.producer_epoch >= 0 {
                 (self.identity.id, self.identity.epoch) = (r.producer_id, r.producer_epoch);
                 self.txn.renew = false;
@@ -187,6 +213,6 @@ impl<'m> Producer<'m> {
                 if self.txn.renew { TransactionState::Initializing } else { TransactionState::Ready };
             self.touch_all(now);
         }
-        Ok((r.throttle_time_ms, r.error_code))
+        Ok((r.throttle_time_ms, code))
     }
 }

@@ -247,9 +247,10 @@ impl World<'_> {
         let (end, start) = (found.log.end_offset(), found.log.start_offset());
         let replicas = found.replicas.clone();
         let from = (end - rng.below(20) as i64).max(start);
-        self.cluster.unclean_election(&name, partition, rng.pick(&replicas), from);
         // Whole batches go.
-        let from = self.cluster.partition(&name, partition)?.log.end_offset();
+        let first = found.log.batches().find(|(info, _)| info.last_offset >= from).map(|(info, _)| info.base_offset);
+        self.cluster.unclean_election(&name, partition, rng.pick(&replicas), from);
+        let from = first.unwrap_or(end);
         let place = (self.history.topic(&name), partition);
         let who = self.history.participant("--");
         self.history.push(self.now, who, What::Gone { place, from, to: end });

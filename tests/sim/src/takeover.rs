@@ -116,6 +116,73 @@ impl<'m> World<'m> {
     }
 }
 
+/// A world with one transactional producer of `t`, initialized: the vocabulary of scenarios about transactions.
+pub fn one_transactional(config: kafka_broker::Config) -> (World<'static>, usize) {
+    let mut world = World::new(config, 1, true);
+    let p = world.add_transactional("tx", "p0");
+    world.with_producer(p, |app, now, history| app.init_transactions(now, history));
+    world.reach_step(p, Step::Idle, 5_000);
+    (world, p)
+}
+
+impl World<'static> {
+    /// Adds a transactional producer of `t` that does not run yet; its transactions may take 30 seconds.
+    pub fn add_transactional(&mut self, id: &str, name: &str) -> usize {
+        let config = crate::scenario::quick_producer();
+        let memory = ProducerMemory::owned(config.batch_size, false);
+        let first_id = (self.clients.len() as u64) << 40;
+        let with = Transactional { id, timeout: Duration::from_millis(30_000), name, first_id };
+        let app = self.transactional(crate::scenario::quick_client(), config, memory, &["t"], &with);
+        self.add_app(app)
+    }
+}
+
+impl World<'_> {
+    /// Begins a transaction.
+    pub fn begin(&mut self, client: usize) {
+        self.with_producer(client, |app, now, history| app.begin(now, history, 0));
+    }
+
+    /// Asks for the commit.
+    pub fn commit(&mut self, client: usize) {
+        self.with_producer(client, |app, now, history| app.commit(now, history));
+    }
+
+    /// Asks for the abort.
+    pub fn abort(&mut self, client: usize) {
+        self.with_producer(client, |app, now, history| app.abort(now, history));
+    }
+
+    /// Waits until a transactional application is where it should be; panics when that takes longer than `ms`.
+    #[track_caller]
+    pub fn reach_step(&mut self, client: usize, step: Step, ms: u64) {
+        let until = self.now + ms * 1000;
+        while self.producer(client).step() != Some(step) {
+            if !self.step(until) {
+                self.print_trace(60);
+                let app = self.producer(client);
+                panic!("{:?} and not {step:?} after {ms} ms: {:?}", app.step(), app.producer.transaction());
+            }
+        }
+    }
+
+    /// A transaction with a record in each of `partitions` that is committed.
+    #[track_caller]
+    pub fn transact(&mut self, client: usize, partitions: &[u32]) -> Vec<u64> {
+        self.begin(client);
+        let ids = partitions.iter().map(|n| self.send_one(client, Some(*n), 0)).collect();
+        self.commit(client);
+        self.reach_step(client, Step::Idle, 10_000);
+        ids
+    }
+
+    /// Everything that the checker says about the history so far.
+    pub fn verdict(&mut self) -> Vec<crate::checker::Violation> {
+        self.read_logs();
+        crate::checker::check(&self.history)
+    }
+}
+
 impl Run<'_> {
     /// The clients of a transactional id: the active one, and the other.
     pub(crate) fn pair(&self, txn: usize) -> (usize, usize) {
