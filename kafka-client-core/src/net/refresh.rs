@@ -82,8 +82,9 @@ impl<'m> Net<'m> {
     pub(crate) fn broker_at(&self, broker: u32, not_before: Instant) -> Instant {
         let max = usize::from(self.config.max_in_flight);
         let meant = |index: u32| broker == NIL || index == broker;
-        let main =
-            || self.conns.iter().filter(|c| c.role == Role::Main && c.state != State::Free && meant(c.broker));
+        let main = || {
+            self.conns.iter().filter(|c| c.role == Role::Main && c.state != State::Free && meant(c.broker))
+        };
         let ready =
             |c: &&super::Connection<'_>| c.state == State::Ready && !c.writing && c.in_flight.len() < max;
         if let Some(unmuted) = main().filter(ready).map(|c| c.muted_until).reduce(Instant::min) {

@@ -87,7 +87,8 @@ impl<'m> Producer<'m> {
         self.net.mute(now, conn, throttle);
         self.txn.asked = false;
         self.txn.trouble = code;
-        let adds = matches!(request.api, Api::AddPartitionsToTxn | Api::AddOffsetsToTxn | Api::TxnOffsetCommit);
+        let adds =
+            matches!(request.api, Api::AddPartitionsToTxn | Api::AddOffsetsToTxn | Api::TxnOffsetCommit);
         self.txn.begun |= adds && code == ErrorCode::NONE;
         match code {
             ErrorCode::NONE => {

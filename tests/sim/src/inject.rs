@@ -248,7 +248,8 @@ impl World<'_> {
         let replicas = found.replicas.clone();
         let from = (end - rng.below(20) as i64).max(start);
         // Whole batches go.
-        let first = found.log.batches().find(|(info, _)| info.last_offset >= from).map(|(info, _)| info.base_offset);
+        let first =
+            found.log.batches().find(|(info, _)| info.last_offset >= from).map(|(info, _)| info.base_offset);
         self.cluster.unclean_election(&name, partition, rng.pick(&replicas), from);
         let from = first.unwrap_or(end);
         let place = (self.history.topic(&name), partition);

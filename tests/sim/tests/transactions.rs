@@ -88,7 +88,9 @@ fn b16_a_late_end_does_not_end_the_next_transaction() {
 #[test]
 fn what_the_coordinator_never_heard_of_is_aborted_all_the_same() {
     for release in RELEASES {
-        for refused in [None, Some(Action::Error(ErrorCode::TRANSACTION_ABORTABLE)), Some(Action::CloseBefore)] {
+        for refused in
+            [None, Some(Action::Error(ErrorCode::TRANSACTION_ABORTABLE)), Some(Action::CloseBefore)]
+        {
             let (mut w, p) = world(release, 1);
             w.transact(p, &[0]);
             w.begin(p);
