@@ -94,6 +94,11 @@ impl<'m> Net<'m> {
         if main().next().is_some() || brokers().any(|b| b.resolution == Resolution::Asked) {
             return Instant::NEVER;
         }
+        // While every entry for a connection is taken, whatever frees one is handed in.
+        let taken = self.conns.room() == 0 && self.conns.iter().all(|c| c.state != State::Free);
+        if taken {
+            return Instant::NEVER;
+        }
         let earliest = brokers().map(|b| b.retry_at).reduce(Instant::min);
         not_before.max(earliest.unwrap_or(Instant::NEVER))
     }

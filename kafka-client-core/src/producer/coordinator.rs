@@ -85,10 +85,10 @@ impl<'m> Producer<'m> {
     /// A transaction without a record and without offsets ends where it began.
     fn ends_unheard(&mut self) -> bool {
         let ending = matches!(self.txn.state, TransactionState::Committing | TransactionState::Aborting);
-        let unheard = ending && !self.txn.begun && !self.txn.renew && !self.txn.joining;
+        let unheard = ending && !self.txn.begun && !self.txn.joining;
         let unheard = unheard && self.txn.offsets_step == OffsetsStep::None && self.acc.pool.oldest() == NIL;
         if unheard {
-            self.txn.state = TransactionState::Ready;
+            self.txn.ended();
         }
         unheard
     }

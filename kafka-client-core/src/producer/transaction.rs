@@ -140,6 +140,9 @@ pub(crate) struct Transaction<'m> {
     pub(crate) commit_asked: bool,
     /// A sequence was lost: the epoch must be raised before the next transaction.
     pub(crate) renew: bool,
+    /// The coordinator can raise the epoch of a producer that says who it is. Of one that cannot say, it would make a
+    /// successor, also of its own successor.
+    pub(crate) can_renew: bool,
     pub(crate) group: GroupMetadata<'m>,
     pub(crate) offsets: Storage<'m, TxnOffset>,
     pub(crate) offsets_step: OffsetsStep,
@@ -173,6 +176,16 @@ impl<'m> Transaction<'m> {
         // What the older producer is told when a newer one took its place depends on the broker's release.
         let code = if code == ErrorCode::INVALID_PRODUCER_EPOCH { ErrorCode::PRODUCER_FENCED } else { code };
         self.state = TransactionState::Failed(code);
+    }
+
+    /// The transaction is over. After a lost sequence the coordinator raises the epoch, and the partitions start again
+    /// at 0; a cluster before 2.5 cannot do that.
+    pub(crate) fn ended(&mut self) {
+        match (self.renew, self.can_renew) {
+            (false, _) => self.state = TransactionState::Ready,
+            (true, true) => self.state = TransactionState::Initializing,
+            (true, false) => self.fail(ErrorCode::UNSUPPORTED_VERSION),
+        }
     }
 
     fn expect(&self, wanted: TransactionState) -> Result<(), TransactionError> {

@@ -17,6 +17,9 @@ use crate::random::backoff;
 use crate::storage::NIL;
 use crate::time::Instant;
 
+/// InitProducerId names the producer's id and epoch since this version (KIP-360). Before, it makes a successor.
+const RENEWS_FROM: i16 = 3;
+
 impl<'m> Producer<'m> {
     /// A broker's connection ended: who coordinates may be somebody else by now.
     pub(super) fn coordinator_lost(&mut self, broker: u32) {
@@ -35,7 +38,8 @@ impl<'m> Producer<'m> {
         self.txn.asked = false;
         let adds = matches!(api, Api::AddPartitionsToTxn | Api::AddOffsetsToTxn | Api::TxnOffsetCommit);
         self.txn.begun |= adds;
-        self.txn.renew |= (adds || api == Api::EndTxn) && !self.transactions_v2();
+        let ends = adds || api == Api::EndTxn;
+        self.txn.renew |= ends && self.txn.can_renew && !self.transactions_v2();
         if api == Api::AddPartitionsToTxn {
             self.join_again();
         }
@@ -75,7 +79,8 @@ impl<'m> Producer<'m> {
             Api::AddPartitionsToTxn => self.on_joined(now, request.version, body)?,
             Api::AddOffsetsToTxn => {
                 let r = AddOffsetsToTxnResponse::decode(request.version, body).map_err(Trouble::Malformed)?;
-                if r.error_code == ErrorCode::NONE {
+                // It may have been aborted meanwhile.
+                if r.error_code == ErrorCode::NONE && self.txn.offsets_step == OffsetsStep::AddGroup {
                     self.txn.offsets_step = OffsetsStep::FindGroup;
                 }
                 (r.throttle_time_ms, r.error_code)
@@ -108,10 +113,7 @@ impl<'m> Producer<'m> {
         match code {
             ErrorCode::NOT_COORDINATOR | ErrorCode::COORDINATOR_NOT_AVAILABLE => {
                 match api {
-                    Api::TxnOffsetCommit => {
-                        self.txn.group_coordinator = NIL;
-                        self.txn.offsets_step = OffsetsStep::FindGroup;
-                    }
+                    Api::TxnOffsetCommit => self.txn.group_coordinator = NIL,
                     _ => self.txn.coordinator = NIL,
                 }
                 self.transaction_backoff(now);
@@ -157,6 +159,7 @@ impl<'m> Producer<'m> {
         if r.error_code == ErrorCode::NONE {
             (self.identity.id, self.identity.epoch) = (r.producer_id, r.producer_epoch);
             self.txn.renew = false;
+            self.txn.can_renew = version >= RENEWS_FROM;
             self.txn.state = TransactionState::Ready;
             self.touch_all(now);
         }
@@ -201,7 +204,7 @@ impl<'m> Producer<'m> {
         let unheard = r.error_code == ErrorCode::INVALID_TXN_STATE
             && self.txn.state == TransactionState::Aborting
             && !self.txn.commit_asked;
-        self.txn.renew |= unheard;
+        self.txn.renew |= unheard && self.txn.can_renew;
         let code = if unheard { ErrorCode::NONE } else { r.error_code };
         if code == ErrorCode::NONE {
             if r.producer_id >= 0 && r.producer_epoch >= 0 {
@@ -209,9 +212,7 @@ impl<'m> Producer<'m> {
                 self.txn.renew = false;
             }
             self.txn.begun = false;
-            // A lost sequence: the coordinator raises the epoch, and the partitions start again at 0.
-            self.txn.state =
-                if self.txn.renew { TransactionState::Initializing } else { TransactionState::Ready };
+            self.txn.ended();
             self.touch_all(now);
         }
         Ok((r.throttle_time_ms, code))

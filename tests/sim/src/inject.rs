@@ -220,7 +220,7 @@ impl World<'_> {
             }
             Fault::ProducersExpired => {
                 // Brokers forget who was idle for a day.
-                if self.somebody_is_busy() {
+                if self.somebody_is_busy() || self.forgets_fences() {
                     return None;
                 }
                 self.cluster.expire_producers();

@@ -1,8 +1,9 @@
 //! Faults that concern transactions, their coordinators, and topics that do not stay as they are.
 
-use kafka_broker::Action;
+use kafka_broker::{Action, Release};
 use kafka_proto::{ApiKey, ErrorCode};
 
+use crate::client::{App, Client};
 use crate::faults::Fault;
 use crate::history::What;
 use crate::inject::{Set, Undo};
@@ -59,9 +60,19 @@ impl World<'_> {
         Some(())
     }
 
+    /// Whether a partition that forgets its producers lets an older one in: before 3.6 nobody asks the coordinator, and
+    /// what an older one wrote stays open for ever (KIP-890).
+    pub(crate) fn forgets_fences(&self) -> bool {
+        let transactional = |c: &Client<'_>| matches!(&c.app, App::Producer(app) if app.txn.is_some());
+        self.cluster.config().release < Release::V3_9 && self.clients.iter().any(transactional)
+    }
+
     /// The second topic is deleted, and made anew at once or a little later.
     fn recreate(&mut self, rng: &mut Rng) -> Option<Option<(u64, Undo)>> {
         let name = TOPICS[1];
+        if self.forgets_fences() {
+            return None;
+        }
         let ends: Vec<i64> =
             self.cluster.topic(name)?.partitions.iter().map(|p| p.log.end_offset()).collect();
         let (topic, who) = (self.history.topic(name), self.history.participant("--"));

@@ -115,3 +115,70 @@ fn what_the_coordinator_never_heard_of_is_aborted_all_the_same() {
         }
     }
 }
+
+/// The answer that a group became part of a transaction came when it was being aborted, and the next transaction, which
+/// had no offsets, committed them.
+#[test]
+fn offsets_of_an_aborted_transaction_stay_out_of_the_next_one() {
+    for release in RELEASES {
+        let (mut w, p) = world(release, 1);
+        let group = w.history.participant("g");
+        w.transact(p, &[0]);
+        w.begin(p);
+        w.with_producer(p, |app, now, history| {
+            app.txn.as_mut().expect("transactional").copier = Some(("g".into(), group, Some(0)));
+            app.copy(now, history, 5);
+        });
+        w.send_one(p, Some(0), 0);
+        w.settle(p, 1_000);
+        // While the group is being added, the transaction fails.
+        w.cluster.inject(ApiKey::ADD_OFFSETS_TO_TXN, Action::Delay(100_000));
+        w.cluster.inject(ApiKey::PRODUCE, Action::Error(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER));
+        w.send_one(p, Some(1), 0);
+        w.commit(p);
+        w.run_ms(3_000);
+        let alive = w.producer(p).step() == Some(Step::Idle);
+        // Before 2.5 a lost sequence is the end of a transactional producer.
+        assert_eq!(alive, release != Release::V2_1, "{release:?}");
+        if alive {
+            w.begin(p);
+            w.commit(p);
+            w.reach_step(p, Step::Idle, 3_000);
+            w.transact(p, &[0, 1]);
+            assert_eq!(w.cluster.committed_offset("g", "t", 0), None, "{release:?}");
+        }
+        assert_eq!(w.verdict(), [], "{release:?}");
+        w.assert_sound();
+    }
+}
+
+/// Before InitProducerId says for whom it asks, a producer that asks again takes its successor's place.
+#[test]
+fn a_zombie_does_not_fence_its_successor() {
+    for release in RELEASES {
+        let (mut w, old) = world(release, 1);
+        w.transact(old, &[0]);
+        let new = w.add_transactional("tx", "p1");
+        // The older one loses a sequence, so that it wants another epoch.
+        w.begin(old);
+        w.send_one(old, Some(0), 0);
+        w.settle(old, 1_000);
+        w.cluster.inject(ApiKey::PRODUCE, Action::Error(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER));
+        w.cluster.inject(ApiKey::END_TXN, Action::Delay(300_000));
+        w.send_one(old, Some(1), 0);
+        w.commit(old);
+        w.run_ms(100);
+        w.with_producer(new, |app, now, history| app.init_transactions(now, history));
+        w.reach_step(new, Step::Idle, 5_000);
+        w.run_ms(2_000);
+        w.transact(new, &[0, 1]);
+        if w.producer(old).step() == Some(Step::Idle) {
+            w.begin(old);
+            w.send_one(old, Some(0), 0);
+            w.commit(old);
+        }
+        w.reach_step(old, Step::Dead, 3_000);
+        assert_eq!(w.verdict(), [], "{release:?}");
+        w.assert_sound();
+    }
+}

@@ -38,7 +38,7 @@ impl Index<'_> {
             let found = found.get(&(*who, *op)).cloned().unwrap_or_default();
             self.atomic(*who, *op, txn, &found);
         }
-        self.zombies(&holds, &txns);
+        self.zombies(&holds, &txns, &found);
         self.false_fatal(&holds, &txns);
         self.copies(&txns, &found);
         self.txns = txns;
@@ -130,16 +130,26 @@ impl Index<'_> {
     }
 
     /// Nothing that an older producer began after a newer one had its place takes effect.
-    fn zombies(&mut self, holds: &BTreeMap<u16, Vec<Hold>>, txns: &BTreeMap<(u16, u64), Txn>) {
+    fn zombies(
+        &mut self,
+        holds: &BTreeMap<u16, Vec<Hold>>,
+        txns: &BTreeMap<(u16, u64), Txn>,
+        found: &BTreeMap<(u16, u64), Found>,
+    ) {
         let mut wrong = Vec::new();
         for list in holds.values() {
-            for (n, hold) in list.iter().enumerate() {
-                let fenced = list.iter().skip(n + 1).filter_map(|h| h.owned).min();
-                let Some(fenced) = fenced else { continue };
+            for hold in list {
+                // Of two that ask at the same time nobody can tell which one is fenced.
+                let Some(owned) = hold.owned else { continue };
+                let later = list.iter().filter(|h| h.who != hold.who && h.taken >= owned);
+                let Some(fenced) = later.filter_map(|h| h.owned).min() else { continue };
                 let name = self.name(hold.who);
                 for ((_, op), txn) in txns.range((hold.who, 0)..=(hold.who, u64::MAX)) {
+                    // One without a record ends without anybody being asked.
+                    let found = found.get(&(hold.who, *op));
+                    let any = found.is_some_and(|f| !f.committed.is_empty() || !f.missing.is_empty());
                     let committed = txn.ended.is_some_and(|(_, how)| how == Some(true));
-                    if committed && txn.asked.is_some_and(|asked| asked > fenced) {
+                    if any && committed && txn.asked.is_some_and(|asked| asked > fenced) {
                         wrong
                             .push(("C3 zombie-commit", format!("{name} committed {op} after it was fenced")));
                     }
@@ -166,11 +176,14 @@ impl Index<'_> {
     fn false_fatal(&mut self, holds: &BTreeMap<u16, Vec<Hold>>, txns: &BTreeMap<(u16, u64), Txn>) {
         for entry in &self.history.entries {
             let What::Fatal { why } = &entry.what else { continue };
-            let mut excused = false;
+            // A cluster before 2.5 cannot raise an epoch: after a lost sequence the producer has to be made anew.
+            let mut excused = why == "UNSUPPORTED_VERSION";
             for list in holds.values() {
                 let Some(n) = list.iter().position(|h| h.who == entry.who) else { continue };
-                excused |= list.iter().skip(n + 1).any(|h| h.taken <= entry.at);
-                let limit = list[n].timeout_us.saturating_sub(SLACK_US);
+                let hold = list[n];
+                let fences = |h: &Hold| h.taken <= entry.at && h.owned.is_none_or(|o| o >= hold.taken);
+                excused |= list.iter().any(|h| h.who != hold.who && fences(h));
+                let limit = hold.timeout_us.saturating_sub(SLACK_US);
                 excused |= txns.range((entry.who, 0)..=(entry.who, u64::MAX)).any(|(_, t)| {
                     let ended = t.ended.map_or(entry.at, |(at, _)| at);
                     t.begun.is_some_and(|begun| ended >= begun.saturating_add(limit))
