@@ -133,6 +133,8 @@ impl<'m> Producer<'m> {
                 self.txn.joining = false;
                 self.txn.abort_only(code);
             }
+            // What was to become part of it was refused: so much the better.
+            _ if self.txn.state == TransactionState::Aborting && api != Api::EndTxn => {}
             code => self.txn.fail(code),
         }
     }

@@ -317,7 +317,7 @@ impl<'m> Run<'m> {
             world.pump(client);
         }
         world.run_until(world.now + HEALED_WITHIN);
-        self.healed_transactions();
+        self.last_transactions();
         let mut sent = Vec::new();
         for client in 0..self.producers {
             for partition in 0..self.swarm.partitions[0] {
@@ -339,7 +339,6 @@ impl<'m> Run<'m> {
         }
         let until = self.world.now + HEALED_WITHIN;
         self.world.run_until(until);
-        self.ended_transactions();
         for (client, id) in sent {
             // Who has hardly more time than one attempt may run out of it.
             if self.swarm.producers.get(client).is_some_and(|p| p.is_tight) {
@@ -353,52 +352,51 @@ impl<'m> Run<'m> {
         }
     }
 
-    /// Who was fenced or gave up begins anew; then each transactional id has one more transaction.
-    fn healed_transactions(&mut self) {
-        self.revive();
-        let until = self.world.now + HEALED_WITHIN;
-        self.world.run_until(until);
-        for txn in 0..self.swarm.txns.len() {
+    /// S1: each transactional id has one more transaction that is committed. Who was fenced or gave up begins anew, and
+    /// so does who finds out only now that a connection is dead.
+    fn last_transactions(&mut self) {
+        let mut missing: Vec<usize> = (0..self.swarm.txns.len()).collect();
+        for _ in 0..3 {
+            if missing.is_empty() {
+                return;
+            }
+            self.revive();
+            let until = self.world.now + HEALED_WITHIN;
+            self.world.run_until(until);
+            missing.iter().for_each(|txn| self.begin_last(*txn));
+            let until = self.world.now + HEALED_WITHIN;
+            self.world.run_until(until);
+            missing.retain(|txn| !self.last_is_committed(*txn));
+        }
+        for txn in missing {
             let (active, _) = self.pair(txn);
-            let step = self.world.producer(active).step();
-            if step != Some(Step::Idle) {
-                let app = &self.world.producer(active).producer;
-                let text = format!(
-                    "S1: {} is {step:?} after healing: {:?}, {}",
-                    self.swarm.txns[txn].id,
-                    app.transaction(),
-                    app.transaction_trouble()
-                );
-                self.world.violations.push(text);
-                continue;
-            }
-            self.world.with_producer(active, |app, now, history| app.begin(now, history, 0));
-            for partition in 0..self.swarm.partitions[0] {
-                let _ = self.world.try_send(active, 0, Some(partition as u32), 10);
-            }
-            self.world.with_producer(active, |app, now, history| app.commit(now, history));
+            let app = self.world.producer(active);
+            let (step, state, trouble) =
+                (app.step(), app.producer.transaction(), app.producer.transaction_trouble());
+            let id = &self.swarm.txns[txn].id;
+            let text = format!("S1: no transaction of {id} after healing: {step:?}, {state:?}, {trouble}");
+            self.world.violations.push(text);
         }
     }
 
-    /// The last transactions were committed, and none is left open in a log.
-    fn ended_transactions(&mut self) {
-        for txn in 0..self.swarm.txns.len() {
-            let (active, _) = self.pair(txn);
-            let app = self.world.producer(active);
-            let op = app.txn.as_ref().map_or(0, |t| t.op);
-            let (who, state, step) = (app.who, app.producer.transaction(), app.step());
-            let committed = What::TxnEnd { op, committed: Some(true) };
-            let is_so = self.world.history.entries.iter().rev().any(|e| e.who == who && e.what == committed);
-            if step == Some(Step::Idle) && !is_so {
-                let text =
-                    format!("S1: the last transaction of {} was not committed", self.swarm.txns[txn].id);
-                self.world.violations.push(text);
-            } else if step != Some(Step::Idle) {
-                let id = &self.swarm.txns[txn].id;
-                let text = format!("S1: the last transaction of {id} does not end: {step:?}, {state:?}");
-                self.world.violations.push(text);
-            }
+    fn begin_last(&mut self, txn: usize) {
+        let (active, _) = self.pair(txn);
+        if self.world.producer(active).step() != Some(Step::Idle) {
+            return;
         }
+        self.world.with_producer(active, |app, now, history| app.begin(now, history, 0));
+        for partition in 0..self.swarm.partitions[0] {
+            let _ = self.world.try_send(active, 0, Some(partition as u32), 10);
+        }
+        self.world.with_producer(active, |app, now, history| app.commit(now, history));
+    }
+
+    fn last_is_committed(&mut self, txn: usize) -> bool {
+        let (active, _) = self.pair(txn);
+        let app = self.world.producer(active);
+        let (who, op) = (app.who, app.txn.as_ref().map_or(0, |t| t.op));
+        let committed = What::TxnEnd { op, committed: Some(true) };
+        self.world.history.entries.iter().rev().any(|e| e.who == who && e.what == committed)
     }
 
     /// Consumers read on for as long as they make progress.
