@@ -23,6 +23,7 @@ use crate::list::List;
 use crate::metadata::{TopicId, is_legal_topic_name};
 use crate::net::{Host, Net, Trouble};
 use crate::producer::TopicError;
+use crate::recall::recalled;
 use crate::resources::ConsumerMemory;
 use crate::storage::{NIL, Table, Text};
 use crate::time::Instant;
@@ -190,6 +191,9 @@ impl<'m> Consumer<'m> {
     /// Ends a [`pause`](Self::pause); does nothing where there is none.
     pub fn resume(&mut self, now: Instant, topic: TopicId, partition: u32) {
         let index = self.net.topics.reserved(topic, partition);
+        if recalled!(B23ResumeDrops) && !self.cursors[index].paused {
+            self.cursors[index].outdate();
+        }
         self.cursors[index].paused = false;
         self.touch(now, index);
     }

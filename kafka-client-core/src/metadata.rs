@@ -8,6 +8,7 @@ use heapless::Vec;
 use kafka_proto::messages::metadata::{MetadataResponse, MetadataResponseTopic};
 use kafka_proto::{ErrorCode, Uuid};
 
+use crate::recall::recalled;
 use crate::storage::{NIL, Storage, Table, Text};
 
 /// A topic of this client: an index.
@@ -154,7 +155,8 @@ impl<'m> Topics<'m> {
         broker: &impl Fn(i32) -> u32,
     ) {
         let known = self.topics[topic].id;
-        if answer.topic_id != Uuid::ZERO && answer.topic_id != known {
+        let kept = recalled!(B15OldTopicId) && known != Uuid::ZERO;
+        if answer.topic_id != Uuid::ZERO && answer.topic_id != known && !kept {
             self.topics[topic].id = answer.topic_id;
             if known != Uuid::ZERO {
                 self.recreate(topic);

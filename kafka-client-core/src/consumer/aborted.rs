@@ -7,6 +7,7 @@
 use kafka_proto::messages::fetch::AbortedTransaction;
 use kafka_proto::record::Batch;
 
+use crate::recall::recalled;
 use crate::storage::Storage;
 
 /// A transaction to be left out.
@@ -34,8 +35,9 @@ impl Aborted {
 /// Whether a batch of records belongs to an aborted transaction.
 pub(super) fn is_aborted(list: &Storage<'_, Aborted>, chunk: usize, batch: &Batch<'_>) -> bool {
     let header = batch.header();
+    let sorted = |a: &&Aborted| !recalled!(B20ListIsSorted) || a.first_offset <= header.last_offset();
     header.attributes.is_transactional()
-        && list.iter().any(|a| {
+        && list.iter().filter(|a| a.chunk as usize == chunk).take_while(sorted).any(|a| {
             !a.over
                 && a.chunk as usize == chunk
                 && a.producer_id == header.producer_id
@@ -61,7 +63,14 @@ pub(super) fn pass_marker(list: &mut Storage<'_, Aborted>, chunk: usize, batch: 
             && a.producer_id == header.producer_id
             && a.first_offset <= header.base_offset
     };
+    if recalled!(B21OneMarkerEndsAll) {
+        list.iter_mut().filter(|a| a.producer_id == header.producer_id).for_each(|a| a.over = true);
+    }
     if let Some(ended) = list.iter_mut().filter(ends).min_by_key(|a| a.first_offset) {
         ended.over = true;
+    } else if recalled!(B19MarkerHides) {
+        let chunk = u32::try_from(chunk).unwrap_or(u32::MAX);
+        let (producer_id, first_offset) = (header.producer_id, header.base_offset);
+        let _ = list.push(Aborted { chunk, producer_id, first_offset, over: false });
     }
 }

@@ -73,8 +73,8 @@ impl<'m> Consumer<'m> {
                     return Err(Trouble::Inconsistent);
                 }
                 self.cursors[index].asked = false;
-                let current = self.cursors[index].is_current() || recalled!(B28LookupWins);
-                if current && self.cursors[index].phase == Phase::Lookup {
+                let current = self.cursors[index].is_current() && self.cursors[index].phase == Phase::Lookup;
+                if current || recalled!(B28LookupWins) {
                     self.on_offset(now, index, &answer);
                 }
                 self.touch(now, index);

@@ -6,6 +6,7 @@
 use heapless::VecView;
 
 use crate::net::ConnId;
+use crate::recall::recalled;
 use crate::storage::{Mem, Storage};
 
 /// A batch inside a frame.
@@ -68,7 +69,8 @@ impl<'m> Transmit<'m> {
 
     /// Whether every byte was written.
     pub fn is_done(&self) -> bool {
-        self.written >= self.total
+        let half = recalled!(B14HalfAFrame) && self.written > 100;
+        self.written >= self.total || half
     }
 
     /// Records that the socket took `n` more bytes.

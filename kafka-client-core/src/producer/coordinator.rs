@@ -14,6 +14,7 @@ use super::transaction_rows::{JoiningTopics, OffsetTopics};
 use crate::net::api::Api;
 use crate::net::broker::Role;
 use crate::net::{Begin, Encoded, Transmit, TxFrame, encode_for};
+use crate::recall::recalled;
 use crate::storage::NIL;
 use crate::time::Instant;
 
@@ -95,6 +96,9 @@ impl<'m> Producer<'m> {
 
     pub(super) fn transaction_at(&self) -> Instant {
         match self.next_ask() {
+            Some(_) if recalled!(F11HotWait) && !self.txn.asked && self.txn.retry_at > Instant(0) => {
+                self.txn.retry_at
+            }
             Some(ask) if !self.txn.asked && !self.net.closing => {
                 self.net.broker_at(self.target(ask), self.txn.retry_at)
             }
@@ -131,6 +135,7 @@ impl<'m> Producer<'m> {
                 }
             }
         }
+        self.txn.begun |= recalled!(F8BegunWhenAsked) && ask == Ask::Join;
         self.txn.commit_asked |= ask == Ask::End { commit: true };
         let timeout = self.net.config.request_timeout;
         let token = u32::from(ask == Ask::GroupCoordinator);

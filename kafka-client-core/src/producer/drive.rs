@@ -76,6 +76,9 @@ impl<'m> Producer<'m> {
         }
         // Who waits for a broker that no longer leads it, and perhaps never comes back, waits for another one now.
         for broker in self.net.brokers.indices() {
+            if recalled!(F6WaitForOldLeader) {
+                break;
+            }
             let waits = &mut self.net.brokers[broker];
             for work in &mut waits.work {
                 clear(&mut self.acc.partitions, work, Wait::Ready);

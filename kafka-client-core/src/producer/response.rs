@@ -5,6 +5,7 @@ use kafka_proto::{ErrorCode, Message, Uuid};
 
 use super::Producer;
 use super::batch::{Outcome, SendError};
+use super::transaction::TransactionState;
 use crate::metrics::count;
 use crate::net::ConnId;
 use crate::net::broker::Trouble;
@@ -158,6 +159,12 @@ impl<'m> Producer<'m> {
     fn renew(&mut self, now: Instant, slot: u32, error: SendError) {
         let partition = self.acc.pool.batches[slot].partition;
         let maybe_written = self.acc.pool.batches[slot].maybe_written && !recalled!(B12ResendMaybeWritten);
+        if recalled!(B2InitWithinTransaction) && self.txn.state == TransactionState::Open {
+            self.txn.state = TransactionState::Initializing;
+            self.acc.partitions[partition].unresolved = true;
+            self.retry(now, slot, error);
+            return;
+        }
         if maybe_written || !self.config.idempotence || self.txn.is_on() {
             self.refuse(now, slot, error);
             return;

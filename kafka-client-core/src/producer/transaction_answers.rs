@@ -14,6 +14,7 @@ use crate::net::api::Api;
 use crate::net::broker::Trouble;
 use crate::net::connection::Request;
 use crate::random::backoff;
+use crate::recall::recalled;
 use crate::storage::NIL;
 use crate::time::Instant;
 
@@ -24,7 +25,7 @@ impl<'m> Producer<'m> {
     /// A broker's connection ended: who coordinates may be somebody else by now.
     pub(super) fn coordinator_lost(&mut self, broker: u32) {
         for coordinator in [&mut self.txn.coordinator, &mut self.txn.group_coordinator] {
-            if *coordinator == broker {
+            if *coordinator == broker && !recalled!(F7CoordinatorStays) {
                 *coordinator = NIL;
             }
         }
@@ -38,7 +39,7 @@ impl<'m> Producer<'m> {
         self.txn.asked = false;
         let adds = matches!(api, Api::AddPartitionsToTxn | Api::AddOffsetsToTxn | Api::TxnOffsetCommit);
         self.txn.begun |= adds;
-        let ends = adds || api == Api::EndTxn;
+        let ends = (adds || api == Api::EndTxn) && !recalled!(B16SameEpochAfterUnknownEnd);
         self.txn.renew |= ends && self.txn.can_renew && !self.transactions_v2();
         if api == Api::AddPartitionsToTxn {
             self.join_again();
@@ -80,7 +81,9 @@ impl<'m> Producer<'m> {
             Api::AddOffsetsToTxn => {
                 let r = AddOffsetsToTxnResponse::decode(request.version, body).map_err(Trouble::Malformed)?;
                 // It may have been aborted meanwhile.
-                if r.error_code == ErrorCode::NONE && self.txn.offsets_step == OffsetsStep::AddGroup {
+                if r.error_code == ErrorCode::NONE
+                    && (self.txn.offsets_step == OffsetsStep::AddGroup || recalled!(F9OffsetsAfterAbort))
+                {
                     self.txn.offsets_step = OffsetsStep::FindGroup;
                 }
                 (r.throttle_time_ms, r.error_code)
@@ -161,8 +164,9 @@ impl<'m> Producer<'m> {
         if r.error_code == ErrorCode::NONE {
             (self.identity.id, self.identity.epoch) = (r.producer_id, r.producer_epoch);
             self.txn.renew = false;
-            self.txn.can_renew = version >= RENEWS_FROM;
-            self.txn.state = TransactionState::Ready;
+            self.txn.can_renew = version >= RENEWS_FROM || recalled!(F10ZombieRenews);
+            let goes_on = recalled!(B2InitWithinTransaction) && self.txn.begun;
+            self.txn.state = if goes_on { TransactionState::Open } else { TransactionState::Ready };
             self.touch_all(now);
         }
         Ok((r.throttle_time_ms, r.error_code))
@@ -205,11 +209,13 @@ impl<'m> Producer<'m> {
         // Nothing to abort: what was to begin it never arrived, or may yet, and belongs to an epoch of its own.
         let unheard = r.error_code == ErrorCode::INVALID_TXN_STATE
             && self.txn.state == TransactionState::Aborting
-            && !self.txn.commit_asked;
+            && !self.txn.commit_asked
+            && !recalled!(F8BegunWhenAsked);
         self.txn.renew |= unheard && self.txn.can_renew;
         let code = if unheard { ErrorCode::NONE } else { r.error_code };
         if code == ErrorCode::NONE {
-            if r.producer_id >= 0 && r.producer_epoch >= 0 {
+            let kept = recalled!(B18EpochOfTheLastTransaction);
+            if r.producer_id >= 0 && r.producer_epoch >= 0 && !kept {
                 (self.identity.id, self.identity.epoch) = (r.producer_id, r.producer_epoch);
                 self.txn.renew = false;
             }

@@ -184,7 +184,9 @@ impl ProducerStates {
             let lost = e.batches.back().is_some_and(|b| b.last_offset >= offset);
             lost || e.txn_first_offset.is_some() || also.contains(id)
         };
-        let ids: Vec<i64> = self.entries.iter().filter(touched).map(|(id, _)| *id).collect();
+        let mut ids: Vec<i64> = self.entries.iter().filter(touched).map(|(id, _)| *id).collect();
+        // They may have expired since.
+        ids.extend(also.iter().filter(|id| !self.entries.contains_key(id)));
         for entry in ids.iter().filter_map(|id| self.entries.remove(id)) {
             if let Some(first) = &entry.txn_first_offset {
                 self.open.remove(first);

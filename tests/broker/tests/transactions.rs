@@ -165,6 +165,23 @@ fn the_next_transaction_waits_for_the_marker_of_the_last_one() {
 }
 
 #[test]
+fn a_marker_that_an_election_lost_is_written_again() {
+    for expired in [false, true] {
+        let mut b = Bench::single();
+        let me = init(&mut b, 4, (-1, -1)).unwrap();
+        add(&mut b, me, &[0]);
+        b.produce_as(0, 0, -1, &txn_batch(&["a"], me, 0), Some("tx"));
+        end(&mut b, 3, me, false).unwrap();
+        if expired {
+            b.cluster.expire_producers();
+        }
+        assert!(b.cluster.unclean_election("t", 0, 0, 1));
+        assert_eq!(b.fetch(0, 0, 0).last_stable, 2);
+        assert_eq!(committed(&mut b, 0), [""; 0], "expired: {expired}");
+    }
+}
+
+#[test]
 fn a_topic_made_anew_within_a_transaction_gets_the_marker_too() {
     let topics = vec![("t".into(), 1)];
     let mut b = Bench::new(Config { release: kafka_broker::Release::V3_9, topics, ..Config::default() });

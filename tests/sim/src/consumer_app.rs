@@ -21,6 +21,8 @@ pub struct Reading {
     pub until: u64,
     /// Percent of what is fetched that is held for a while.
     pub hold: u64,
+    /// It often changes its mind at once.
+    pub restless: bool,
 }
 
 /// A consumer and its application.
@@ -43,6 +45,8 @@ pub struct ConsumerApp<'m> {
     pub plan: Option<Reading>,
     /// Fetched and not read yet, with the time when it will be.
     held: Option<(u64, Fetched<'m>)>,
+    /// It will change its mind: when, of which topic and partition, and the offset.
+    again: Option<(u64, usize, u32, i64)>,
     decompressor: Decompressor<'static>,
     op: u64,
 }
@@ -60,6 +64,7 @@ impl<'m> ConsumerApp<'m> {
             unreadable: Vec::new(),
             plan: None,
             held: None,
+            again: None,
             decompressor: Decompressor::owned(1 << 20),
             op: 0,
         }
@@ -162,6 +167,9 @@ impl<'m> ConsumerApp<'m> {
             self.work(Instant(now), history);
         }
         let mut plan = self.plan.take().filter(|plan| now < plan.until)?;
+        if let Some((_, topic, partition, offset)) = self.again.take_if(|(due, ..)| *due <= now) {
+            self.seek(Instant(now), history, topic, partition, offset);
+        }
         let topic = plan.rng.below(self.topics.len() as u64) as usize;
         let (handle, number, partitions) = self.topics[topic];
         let partition = plan.rng.below(u64::from(partitions.max(1))) as u32;
@@ -171,6 +179,10 @@ impl<'m> ConsumerApp<'m> {
                 let next = self.next.get(&place).copied().unwrap_or(0);
                 let back = plan.rng.below(50) as i64;
                 self.seek(Instant(now), history, topic, partition, (next - back).max(0));
+                if plan.restless && plan.rng.percent(50) {
+                    self.seek(Instant(now), history, topic, partition, 0);
+                    self.again = Some((now + plan.rng.below(2_000), topic, partition, next));
+                }
             }
             1 => self.consumer.pause(handle, partition),
             2 => {
@@ -185,6 +197,7 @@ impl<'m> ConsumerApp<'m> {
             }
         }
         let next = now + plan.rng.around(plan.pause_us);
+        let next = self.again.map_or(next, |(due, ..)| next.min(due));
         self.plan = Some(plan);
         Some(next)
     }

@@ -349,14 +349,17 @@ impl World<'_> {
         next
     }
 
-    /// Everything works again, from now on.
-    pub fn heal(&mut self) {
+    /// Everything works again, from now on, except that a node may be dead for good.
+    pub fn heal(&mut self, stays_dead: Option<i32>) {
         self.cluster.clear_injections();
         self.cluster.throttle(0);
         self.cluster.coordinators_loading(0);
         self.reach.iter_mut().for_each(|reach| *reach = Reach::Open);
         let nodes = self.cluster.nodes().len() as i32;
-        (0..nodes).for_each(|node| self.cluster.start_node(node));
+        (0..nodes).filter(|node| Some(*node) != stays_dead).for_each(|node| self.cluster.start_node(node));
+        if let Some(node) = stays_dead {
+            self.cluster.kill_node(node);
+        }
         let all: Vec<(String, usize)> =
             self.cluster.topics().map(|t| (t.name.clone(), t.partitions.len())).collect();
         for (name, count) in all {

@@ -124,11 +124,12 @@ impl<'m> Run<'m> {
         let producers = swarm.producers.len();
         add_transactional(&mut world, &swarm, memory);
         for (client, config) in &swarm.consumers {
-            let pause_us = if swarm.txns.is_empty() { 300_000 } else { 100_000 };
+            let restless = !swarm.txns.is_empty();
+            let pause_us = if restless { 100_000 } else { 300_000 };
             let topics = [(TOPICS[0], swarm.partitions[0] as u32), (TOPICS[1], swarm.partitions[1] as u32)];
             let at = world.add_consumer(*client, *config, ConsumerMemory::owned(), &topics);
             let rng = Rng::stream(seed + at as u64, "app");
-            world.consumer(at).plan = Some(Reading { rng, pause_us, until: virtual_us, hold: 10 });
+            world.consumer(at).plan = Some(Reading { rng, pause_us, until: virtual_us, hold: 10, restless });
             if config.isolation == Isolation::ReadUncommitted {
                 let who = world.consumer(at).who;
                 world.history.push(0, who, What::ReadsUncommitted);
@@ -301,7 +302,7 @@ impl<'m> Run<'m> {
     fn healed(&mut self) {
         let world = &mut self.world;
         world.trace.note(world.now, 9, [0; 3], format_args!("HEALED"));
-        world.heal();
+        world.heal(self.swarm.stays_dead);
         let now = world.instant();
         for client in 0..world.clients.len() {
             world.clients[client].frozen_until = 0;

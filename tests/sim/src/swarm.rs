@@ -81,6 +81,8 @@ pub struct Swarm {
     pub fault_every_us: u64,
     /// Partitions of each topic.
     pub partitions: [i32; 2],
+    /// The node that is dead for good when everything else works again.
+    pub stays_dead: Option<i32>,
 }
 
 fn client(rng: &mut Rng, name: &'static str) -> ClientConfig<'static> {
@@ -150,7 +152,7 @@ impl ProducerSpec {
     /// Its deliveries have hardly more time than one attempt.
     fn tighten(&mut self, rng: &mut Rng) {
         let least = self.config.linger.0 + self.client.request_timeout.0;
-        self.config.delivery_timeout = Duration(least + rng.between(0, 1_000_000));
+        self.config.delivery_timeout = Duration(least + rng.pick(&[0, 0, 100_000, 1_000_000]));
         self.is_tight = true;
     }
 }
@@ -200,6 +202,7 @@ impl Swarm {
             faults,
             fault_every_us: rng.pick(&[1_000_000, 4_000_000, 15_000_000]),
             partitions,
+            stays_dead: None,
         }
     }
 
@@ -238,6 +241,9 @@ impl Swarm {
                 config.isolation = Isolation::ReadCommitted;
             }
         }
+        let nodes = self.cluster.nodes;
+        // All partitions have three replicas, and at most two have to be in sync.
+        self.stays_dead = (nodes >= 3 && rng.percent(30)).then(|| rng.below(nodes as u64) as i32);
         let share = rng.pick(&[15, 30, 60, 100]);
         let more = CATALOGUE.iter().map(|row| row.fault).filter(|f| *f > Fault::ProcessCrashed);
         self.faults.extend(more.filter(|_| rng.percent(share)));

@@ -1,10 +1,12 @@
 //! Bugs that other clients had, by the names of the project's list: what the broker does, and what the client must do.
 
 use kafka_broker::Action;
-use kafka_client_core::config::ProducerConfig;
+use kafka_client_core::config::{ConsumerConfig, ProducerConfig};
 use kafka_client_core::producer::{AppendError, SendError};
+use kafka_client_core::resources::ConsumerMemory;
 use kafka_proto::record::Codec;
 use kafka_proto::{ApiKey, ErrorCode};
+use kafka_sim::checker::check;
 use kafka_sim::pipe::Cut;
 use kafka_sim::scenario::*;
 use kafka_sim::world::World;
@@ -250,4 +252,27 @@ fn b15_a_topic_that_is_gone_fails_in_time_and_comes_back_under_its_new_id() {
         assert_eq!(w.logged("t", 0), ids, "{kind:?}");
         w.assert_sound();
     }
+}
+
+#[test]
+fn b23_to_resume_what_is_not_paused_does_nothing() {
+    let (mut w, p) = one_producer(Memory::Owned, 1, 1);
+    let c = w.add_consumer(quick_client(), ConsumerConfig::DEFAULT, ConsumerMemory::owned(), &[("t", 1)]);
+    for _ in 0..20 {
+        w.send(p, Some(0), 3);
+        w.settle(p, 1_000);
+        let now = w.instant();
+        let topic = w.consumer(c).topics[0].0;
+        // While an answer is under way, and when one waits to be taken.
+        w.consumer(c).consumer.resume(now, topic, 0);
+        w.run_ms(1);
+        w.consumer(c).consumer.resume(now, topic, 0);
+        w.pump(c);
+        w.run_ms(20);
+    }
+    w.run_ms(1_000);
+    assert_eq!(w.consumer(c).records, 60);
+    w.read_logs();
+    assert_eq!(check(&w.history), []);
+    w.assert_sound();
 }

@@ -1,9 +1,12 @@
 //! Transactions: what the simulation found in this client, and the known bugs of others that concern them.
 
 use kafka_broker::{Action, Config, Release};
+use kafka_client_core::config::{ConsumerConfig, Isolation};
+use kafka_client_core::resources::ConsumerMemory;
 use kafka_proto::{ApiKey, ErrorCode};
+use kafka_sim::history::What;
 use kafka_sim::pipe::Cut;
-use kafka_sim::scenario::cluster;
+use kafka_sim::scenario::{cluster, quick_client};
 use kafka_sim::takeover::one_transactional;
 use kafka_sim::txn_app::Step;
 use kafka_sim::world::World;
@@ -180,5 +183,111 @@ fn a_zombie_does_not_fence_its_successor() {
         w.reach_step(old, Step::Dead, 3_000);
         assert_eq!(w.verdict(), [], "{release:?}");
         w.assert_sound();
+    }
+}
+
+/// A world with a producer and two consumers of `t`: one of committed records, one of all.
+fn with_consumers(config: Config) -> (World<'static>, usize, usize) {
+    let (mut w, p) = one_transactional(config);
+    let strict = ConsumerConfig { isolation: Isolation::ReadCommitted, ..ConsumerConfig::DEFAULT };
+    let reads = [("t", 3)];
+    let c = w.add_consumer(quick_client(), strict, ConsumerMemory::owned(), &reads);
+    let lax = w.add_consumer(quick_client(), ConsumerConfig::DEFAULT, ConsumerMemory::owned(), &reads);
+    let who = w.consumer(lax).who;
+    w.history.push(0, who, What::ReadsUncommitted);
+    (w, p, c)
+}
+
+#[track_caller]
+fn read_by(w: &mut World<'_>, consumer: usize, count: usize) {
+    w.run_ms(3_000);
+    assert_eq!(w.consumer(consumer).records, count as u64);
+    let who = w.consumer(consumer).who;
+    w.history.push(w.now, who, What::ReadsAll);
+    assert_eq!(w.verdict(), []);
+    w.assert_sound();
+}
+
+#[test]
+fn b2_out_of_order_within_a_transaction_is_its_end() {
+    for release in RELEASES {
+        let (mut w, p) = world(release, 1);
+        w.transact(p, &[0]);
+        let inits = w.wire.requests.get(&ApiKey::INIT_PRODUCER_ID.0).copied();
+        w.begin(p);
+        w.send_one(p, Some(0), 0);
+        w.settle(p, 1_000);
+        w.cluster.inject(ApiKey::PRODUCE, Action::Error(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER));
+        w.cluster.inject(ApiKey::END_TXN, Action::Delay(50_000));
+        w.send_one(p, Some(1), 0);
+        w.settle(p, 20);
+        let now = w.wire.requests.get(&ApiKey::INIT_PRODUCER_ID.0).copied();
+        assert_eq!(inits, now, "{release:?}: it is aborted first");
+        w.run_ms(1_000);
+        assert_eq!(w.producer(p).txn.as_ref().map(|t| t.ends[0]), Some(1), "{release:?}: only the first one");
+        assert_eq!(w.verdict(), [], "{release:?}");
+        w.assert_sound();
+    }
+}
+
+#[test]
+fn b18_each_transaction_has_the_epoch_that_the_last_one_ended_with() {
+    let (mut w, p) = world(Release::V4_3, 1);
+    for _ in 0..5 {
+        w.transact(p, &[0]);
+    }
+    let log = w.cluster.log("t", 0).unwrap_or_default();
+    let epochs: Vec<i16> = log.iter().map(|r| r.producer_epoch).collect();
+    assert_eq!(epochs, [0, 1, 2, 3, 4]);
+    assert_eq!(w.verdict(), []);
+    w.assert_sound();
+}
+
+#[test]
+fn b19_an_aborted_transaction_that_wrote_nothing_here_hides_nothing() {
+    let (mut w, p, c) = with_consumers(Config { release: Release::V2_8, ..cluster(1, 3) });
+    w.transact(p, &[0]);
+    // Partition 1 becomes part of it, and nothing is written there: the marker comes all the same.
+    w.cluster.inject_many(ApiKey::PRODUCE, None, 0, 1, Action::Error(ErrorCode::TOPIC_AUTHORIZATION_FAILED));
+    w.begin(p);
+    w.send_one(p, Some(1), 0);
+    w.settle(p, 1_000);
+    w.reach_step(p, Step::Idle, 3_000);
+    assert_eq!(w.cluster.batches("t", 1).iter().filter(|b| b.control).count(), 1, "no marker");
+    w.transact(p, &[1]);
+    w.transact(p, &[1]);
+    read_by(&mut w, c, 3);
+}
+
+#[test]
+fn b20_b21_aborted_transactions_in_any_order_and_one_after_the_other() {
+    for release in RELEASES {
+        let (mut w, p, c) = with_consumers(Config { release, ..cluster(1, 3) });
+        let other = w.add_transactional("other", "p9");
+        w.with_producer(other, |app, now, history| app.init_transactions(now, history));
+        w.reach_step(other, Step::Idle, 3_000);
+        w.transact(p, &[0]);
+        // The one that begins first is aborted last: its marker, and with it its entry, comes second.
+        for _ in 0..3 {
+            w.begin(p);
+            w.send_one(p, Some(0), 0);
+            w.settle(p, 1_000);
+            w.begin(other);
+            w.send_one(other, Some(0), 0);
+            w.settle(other, 1_000);
+            w.abort(other);
+            w.reach_step(other, Step::Idle, 3_000);
+            w.send_one(p, Some(0), 0);
+            w.settle(p, 1_000);
+            w.abort(p);
+            w.reach_step(p, Step::Idle, 3_000);
+        }
+        w.transact(p, &[0]);
+        // Everything at once, for a reader that begins now.
+        let strict = ConsumerConfig { isolation: Isolation::ReadCommitted, ..ConsumerConfig::DEFAULT };
+        let late = w.add_consumer(quick_client(), strict, ConsumerMemory::owned(), &[("t", 3)]);
+        w.run_ms(3_000);
+        assert_eq!(w.consumer(late).records, 2, "{release:?}");
+        read_by(&mut w, c, 2);
     }
 }

@@ -8,29 +8,45 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use kafka_client_core::recall::{Bug, set};
-use kafka_sim::run::run_seed;
+use kafka_sim::run::run_life;
+use kafka_sim::swarm::Life;
 
-/// The bugs, with what else must be so that they can show.
-const BUGS: &[&[Bug]] = &[
-    &[Bug::B1ForgetOnUnknownTopic],
-    &[Bug::B3ReuseSequence],
-    &[Bug::B5FreeInFlight],
-    &[Bug::B6NewSequenceAfterLoss],
-    &[Bug::B7KeepSequenceUnderNewEpoch],
-    &[Bug::B8MixEpochs],
-    &[Bug::B9SequenceOverflows, Bug::NearLastSequence],
-    &[Bug::B10EpochStays, Bug::NearLastEpoch],
-    &[Bug::B11OvertakeUnknown],
-    &[Bug::B12ResendMaybeWritten],
-    &[Bug::B13OtherBytes],
-    &[Bug::B24ResetOnDisconnect],
-    &[Bug::B28LookupWins],
-    &[Bug::B31WholeBatch],
-    &[Bug::F1OrderAcrossBrokers],
-    &[Bug::F2NotLeaderIsDefinite],
-    &[Bug::F3EndlessWrite],
-    &[Bug::F4OpenAfterClose],
-    &[Bug::F5MutedForEver],
+/// The bugs, with what else must be so that they can show, and the kind of life in which they do.
+const BUGS: &[(Life, &[Bug])] = &[
+    (Life::Plain, &[Bug::B1ForgetOnUnknownTopic]),
+    (Life::Transactions, &[Bug::B2InitWithinTransaction]),
+    (Life::Plain, &[Bug::B3ReuseSequence]),
+    (Life::Transactions, &[Bug::B5FreeInFlight]),
+    (Life::Plain, &[Bug::B6NewSequenceAfterLoss]),
+    (Life::Plain, &[Bug::B7KeepSequenceUnderNewEpoch]),
+    (Life::Plain, &[Bug::B8MixEpochs]),
+    (Life::Plain, &[Bug::B9SequenceOverflows, Bug::NearLastSequence]),
+    (Life::Plain, &[Bug::B10EpochStays, Bug::NearLastEpoch]),
+    (Life::Plain, &[Bug::B11OvertakeUnknown]),
+    (Life::Plain, &[Bug::B12ResendMaybeWritten]),
+    (Life::Plain, &[Bug::B13OtherBytes]),
+    (Life::Plain, &[Bug::B14HalfAFrame]),
+    (Life::Transactions, &[Bug::B15OldTopicId]),
+    (Life::Transactions, &[Bug::B16SameEpochAfterUnknownEnd]),
+    (Life::Transactions, &[Bug::B18EpochOfTheLastTransaction]),
+    (Life::Transactions, &[Bug::B19MarkerHides]),
+    (Life::Transactions, &[Bug::B20ListIsSorted]),
+    (Life::Transactions, &[Bug::B21OneMarkerEndsAll]),
+    (Life::Plain, &[Bug::B23ResumeDrops]),
+    (Life::Plain, &[Bug::B24ResetOnDisconnect]),
+    (Life::Transactions, &[Bug::B28LookupWins]),
+    (Life::Plain, &[Bug::B31WholeBatch]),
+    (Life::Plain, &[Bug::F1OrderAcrossBrokers]),
+    (Life::Transactions, &[Bug::F2NotLeaderIsDefinite]),
+    (Life::Plain, &[Bug::F3EndlessWrite]),
+    (Life::Plain, &[Bug::F4OpenAfterClose]),
+    (Life::Plain, &[Bug::F5MutedForEver]),
+    (Life::Transactions, &[Bug::F6WaitForOldLeader]),
+    (Life::Transactions, &[Bug::F7CoordinatorStays]),
+    (Life::Transactions, &[Bug::F8BegunWhenAsked]),
+    (Life::Transactions, &[Bug::F9OffsetsAfterAbort]),
+    (Life::Transactions, &[Bug::F10ZombieRenews]),
+    (Life::Transactions, &[Bug::F11HotWait]),
 ];
 
 /// Conditions alone: nothing may be noticed.
@@ -56,8 +72,8 @@ fn options() -> Option<Options> {
 }
 
 /// The first violation of a seed.
-fn violation(seed: u64, virtual_us: u64) -> Option<String> {
-    let run = catch_unwind(AssertUnwindSafe(|| run_seed(seed, virtual_us, false)));
+fn violation(seed: u64, life: Life, virtual_us: u64) -> Option<String> {
+    let run = catch_unwind(AssertUnwindSafe(|| run_life(seed, life, virtual_us, false)));
     match run {
         Ok(report) => report.violations.into_iter().next(),
         Err(_) => Some("S5: panic".into()),
@@ -65,7 +81,7 @@ fn violation(seed: u64, virtual_us: u64) -> Option<String> {
 }
 
 /// Seeds run until one notices, and what it says; seeds run, where none does.
-fn hunt(seeds: u64, virtual_us: u64) -> (u64, Option<String>) {
+fn hunt(seeds: u64, life: Life, virtual_us: u64) -> (u64, Option<String>) {
     let next = AtomicU64::new(0);
     let stop = AtomicBool::new(false);
     let found = Mutex::new(BTreeMap::new());
@@ -78,7 +94,7 @@ fn hunt(seeds: u64, virtual_us: u64) -> (u64, Option<String>) {
                     if seed >= seeds {
                         break;
                     }
-                    if let Some(text) = violation(seed, virtual_us) {
+                    if let Some(text) = violation(seed, life, virtual_us) {
                         stop.store(true, Ordering::Relaxed);
                         if let Ok(mut found) = found.lock() {
                             found.insert(seed, text);
@@ -106,14 +122,16 @@ fn main() -> ExitCode {
     let mut failed = false;
     for bugs in SOUND.iter().filter(|bugs| wanted(bugs)) {
         set(bugs);
-        if let (seeds, Some(text)) = hunt(options.seeds.min(40), options.virtual_us) {
-            println!("{:<30} WRONG after {seeds} seeds: {text}", format!("{bugs:?}"));
-            failed = true;
+        for life in [Life::Plain, Life::Transactions] {
+            if let (seeds, Some(text)) = hunt(options.seeds.min(40), life, options.virtual_us) {
+                println!("{:<30} WRONG after {seeds} seeds: {text}", format!("{bugs:?}"));
+                failed = true;
+            }
         }
     }
-    for bugs in BUGS.iter().filter(|bugs| wanted(bugs)) {
+    for (life, bugs) in BUGS.iter().filter(|(_, bugs)| wanted(bugs)) {
         set(bugs);
-        let (seeds, found) = hunt(options.seeds, options.virtual_us);
+        let (seeds, found) = hunt(options.seeds, *life, options.virtual_us);
         let name = bugs.first().map_or(String::new(), |bug| format!("{bug:?}"));
         match found {
             Some(text) => {
