@@ -205,8 +205,10 @@ impl<'m> Net<'m> {
     }
 
     pub(crate) fn poll_action(&mut self, now: Instant) -> Option<Action> {
-        if let Some(close) = self.close_one() {
-            return Some(close);
+        let closing = self.conns.position(|c| c.state == State::Closing);
+        if closing != NIL {
+            self.conns[closing].state = State::Closed;
+            return Some(Action::Close(self.id(closing)));
         }
         if self.closing && !recalled!(F4OpenAfterClose) {
             return None;
@@ -228,18 +230,7 @@ impl<'m> Net<'m> {
                 }
             }
         }
-        // One that had to make room: nothing else would have anybody ask again.
-        self.close_one()
-    }
-
-    /// Tells the adapter of a connection that is to be closed.
-    fn close_one(&mut self) -> Option<Action> {
-        let closing = self.conns.position(|c| c.state == State::Closing);
-        if closing == NIL {
-            return None;
-        }
-        self.conns[closing].state = State::Closed;
-        Some(Action::Close(self.id(closing)))
+        None
     }
 
     fn open(&mut self, now: Instant, broker: u32, role: Role) -> Option<Action> {
