@@ -6,7 +6,7 @@ use kafka_broker::{Config, Release};
 use kafka_client_core::config::{ClientConfig, ConsumerConfig, Isolation, ProducerConfig};
 use kafka_client_core::consumer::{Consumer, Decompressor, Start};
 use kafka_client_core::producer::{
-    AppendError, Delivery, GroupMetadata, Outcome, Producer, TransactionError, TransactionState,
+    AppendError, Delivery, GroupMetadata, Outcome, Producer, SendError, TransactionError, TransactionState,
 };
 use kafka_client_core::resources::{ConsumerMemory, ProducerMemory};
 use kafka_client_core::time::{Duration, Instant};
@@ -193,6 +193,34 @@ fn a_second_producer_fences_the_first() {
         assert_eq!(first.transaction(), TransactionState::Failed(ErrorCode::PRODUCER_FENCED), "{release:?}");
         assert_eq!(committed(&wire), ["kept"]);
     }
+}
+
+#[test]
+fn what_a_fenced_producer_has_not_sent_fails_at_once() {
+    // Before KIP-890 it learns that it is fenced when a partition is to join the transaction, before a record is sent.
+    let release = Release::V2_8;
+    let mut wire = Wire::new(cluster(release));
+    let mut first = producer("a");
+    first.init_transactions().expect("first call");
+    until(&mut wire, &mut first, is_ready);
+    let mut other = Wire::new(cluster(release));
+    std::mem::swap(&mut other.cluster, &mut wire.cluster);
+    other.now = wire.now;
+    let mut second = producer("a");
+    second.init_transactions().expect("first call");
+    until(&mut other, &mut second, is_ready);
+    std::mem::swap(&mut other.cluster, &mut wire.cluster);
+    wire.now = other.now;
+    first.begin_transaction().expect("it does not know yet");
+    append(&mut wire, &mut first, 0, "lost");
+    let mut out = Vec::new();
+    first.flush(wire.now);
+    let soon = Duration::from_millis(1_000);
+    let told = wire.run_until(&mut first, soon, pump(&mut out), |p| !p.unresolved());
+    assert!(told, "{:?}, and its record waits for the delivery timeout", first.transaction());
+    let why = Outcome::NotWritten(SendError::Broker(ErrorCode::PRODUCER_FENCED));
+    assert_eq!(out.iter().map(|d| d.outcome).collect::<Vec<_>>(), [why]);
+    assert_eq!(first.transaction(), TransactionState::Failed(ErrorCode::PRODUCER_FENCED));
 }
 
 #[test]

@@ -71,7 +71,7 @@ pub const STAGES: &[Stage] = &[
     },
     Stage {
         name: "cluster",
-        what: "real Kafka: 4.3.1, with --all-brokers 3.9.2, 2.8.2, 2.1.1 and three nodes",
+        what: "real Kafka: 4.3.1, with --all-brokers 3.9.2, 2.8.2, 2.1.1 and three nodes in trouble",
         needs: &[Tool::Java, Tool::Maven, Tool::Kcat],
         run: real::cluster,
     },

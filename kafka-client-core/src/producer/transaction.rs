@@ -286,18 +286,23 @@ impl<'m> Producer<'m> {
         self.txn.offsets_step = OffsetsStep::None;
         // Nothing waits to become part of it any more.
         self.txn.joining = false;
+        self.fail_unsent(now, SendError::Closed);
+        Ok(())
+    }
+
+    /// The transaction will not be committed, so what was not sent never will be.
+    pub(super) fn fail_unsent(&mut self, now: Instant, error: SendError) {
         let mut slot = self.acc.pool.oldest();
         while slot != NIL {
             let batch = &self.acc.pool.batches[slot];
             let (newer, partition) = (batch.newer, batch.partition);
             // What was sent is waited for: its place in the sequence stays taken.
             if !batch.is_stamped() {
-                self.fail(slot, SendError::Closed);
+                self.fail(slot, error);
                 self.settle(now, partition);
             }
             slot = newer;
         }
-        Ok(())
     }
 
     /// Whether the partition is part of the open transaction, so that a batch may be stamped for it. If it is not,

@@ -8,6 +8,7 @@ use kafka_proto::messages::transaction::{
 use kafka_proto::{ErrorCode, Message};
 
 use super::Producer;
+use super::batch::SendError;
 use super::transaction::{Joining, OffsetsStep, TransactionState};
 use crate::net::ConnId;
 use crate::net::api::Api;
@@ -103,7 +104,12 @@ impl<'m> Producer<'m> {
                 self.txn.attempts = 0;
                 self.txn.retry_at = Instant(0);
             }
-            code => self.on_transaction_error(now, request.api, code),
+            code => {
+                self.on_transaction_error(now, request.api, code);
+                if matches!(self.txn.state, TransactionState::Failed(_) | TransactionState::AbortOnly(_)) {
+                    self.fail_unsent(now, SendError::Broker(code));
+                }
+            }
         }
         Ok(())
     }

@@ -103,7 +103,8 @@ fn what_cannot_be_written_is_a_typed_error_in_time() {
         matches!(error, kafka_std::SendError::Unavailable(_) | kafka_std::SendError::Topic { .. }),
         "{error:?}"
     );
-    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+    // On a busy machine, too; unset, these limits are a minute and two.
+    assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
 
     kafka().create_topic_with("small", 1, 1, &[("max.message.bytes", "2000")]).unwrap();
     let large = Entry::of(0, None, Some(&[b'x'; 4000]));
