@@ -342,11 +342,11 @@ impl<'m> Producer<'m> {
     }
 
     /// Gives up: what was never sent resolves `NotWritten`, what is under way `Indeterminate`; connections close.
-    pub fn abort(&mut self, now: Instant) {
+    pub fn abort(&mut self) {
         self.closed = true;
         while self.acc.pool.oldest() != NIL {
             let slot = self.acc.pool.oldest();
-            self.fail(now, slot, SendError::Closed);
+            self.fail(slot, SendError::Closed);
         }
         self.close_when_done();
     }

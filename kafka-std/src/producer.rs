@@ -70,8 +70,7 @@ impl Drop for Handle {
     fn drop(&mut self) {
         let wake = {
             let mut state = self.shared.lock();
-            let now = self.shared.clock.now();
-            state.core.abort(now);
+            state.core.abort();
             state.wake()
         };
         if wake {

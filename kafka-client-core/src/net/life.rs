@@ -194,7 +194,7 @@ impl<'m> Net<'m> {
         next
     }
 
-    fn has_conn(&self, broker: u32, role: Role) -> bool {
+    pub(super) fn has_conn(&self, broker: u32, role: Role) -> bool {
         self.conns.iter().any(|c| c.broker == broker && c.role == role && c.state != State::Free)
     }
 
@@ -238,7 +238,7 @@ impl<'m> Net<'m> {
             self.brokers[broker].resolution = Resolution::Asked;
             return Some(Action::Resolve(HostId(broker)));
         }
-        let index = self.free_conn()?;
+        let Some(index) = self.free_conn() else { return self.make_room() };
         let Some(address) = self.brokers[broker].next_address() else {
             self.brokers[broker].resolution = Resolution::Asked;
             return Some(Action::Resolve(HostId(broker)));
@@ -252,7 +252,7 @@ impl<'m> Net<'m> {
         Some(Action::Connect(self.id(index), address))
     }
 
-    /// A free entry. Where none is left, an idle connection is closed, so that its entry can be had soon.
+    /// A free entry.
     fn free_conn(&mut self) -> Option<u32> {
         let free = self.conns.position(|c| c.state == State::Free);
         if free != NIL {
@@ -261,11 +261,20 @@ impl<'m> Net<'m> {
         if self.conns.room() > 0 {
             return self.conns.push(super::Connection { broker: NIL, ..Default::default() }).ok();
         }
-        let idle = self.conns.position(|c| self.is_idle(c));
-        if idle != NIL {
-            self.conns[idle].state = State::Closing;
-        }
         None
+    }
+
+    /// Closes an idle connection, so that its entry can be had; one at a time, or all would go for the sake of one.
+    fn make_room(&mut self) -> Option<Action> {
+        if self.conns.position(|c| c.state == State::Closed) != NIL {
+            return None;
+        }
+        let idle = self.conns.position(|c| self.is_idle(c));
+        if idle == NIL {
+            return None;
+        }
+        self.conns[idle].state = State::Closed;
+        Some(Action::Close(self.id(idle)))
     }
 
     /// Asks for every connection to be closed; none is opened any more.

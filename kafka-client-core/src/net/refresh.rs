@@ -106,11 +106,7 @@ impl<'m> Net<'m> {
         if !self.refresh_is_due(now) {
             return None;
         }
-        let max = self.config.max_in_flight;
-        let ready = self.conns.position(|c| c.role == Role::Main && c.accepts(now, max));
-        if ready == NIL {
-            return None;
-        }
+        let ready = self.accepting_any(now)?;
         let version = self.conns[ready].versions.of(Api::Metadata)?;
         let mut frame = self.take_frame()?;
         let names = Names(&self.topics);
@@ -254,6 +250,16 @@ impl<'m> Net<'m> {
         }
     }
 
+    /// The broker says that it does not lead the partition. Unless another leader is known by now, there is none: to ask
+    /// the same broker again before metadata has come only spends attempts.
+    pub(crate) fn forget_leader(&mut self, partition: u32, conn: ConnId) {
+        let broker = self.conn(conn).map_or(NIL, |entry| entry.broker);
+        let known = &mut self.topics.partitions[partition];
+        if known.leader == broker {
+            known.leader = NIL;
+        }
+    }
+
     /// The broker asks for silence on a connection (KIP-219). A negative time means nothing.
     pub(crate) fn mute(&mut self, now: Instant, conn: ConnId, throttle_ms: i32) {
         let Ok(ms) = u32::try_from(throttle_ms) else { return };
@@ -267,8 +273,7 @@ impl<'m> Net<'m> {
         let from = self.conns[conn.index].broker;
         let (bootstrap, advertised) = (&self.brokers[from], &self.brokers[broker]);
         let same = *bootstrap.host == *advertised.host && bootstrap.port == advertised.port;
-        let taken =
-            self.conns.iter().any(|c| c.broker == broker && c.role == Role::Main && c.state != State::Free);
+        let taken = self.has_conn(broker, Role::Main);
         if broker != NIL && bootstrap.id == BOOTSTRAP && same && !taken && from != broker {
             let addresses = self.brokers[from].addresses.clone();
             self.brokers[broker].resolved(&addresses);

@@ -104,11 +104,10 @@ impl<'m> Producer<'m> {
             return None;
         }
         let ask = self.next_ask()?;
-        let max = self.net.config.max_in_flight;
-        let target = self.target(ask);
-        let conn = self.net.conns.position(|c| {
-            c.role == Role::Main && (target == NIL || c.broker == target) && c.accepts(now, max)
-        });
+        let conn = match self.target(ask) {
+            NIL => self.net.accepting_any(now)?,
+            broker => self.net.accepting(now, broker, Role::Main),
+        };
         if conn == NIL {
             return None;
         }

@@ -50,7 +50,7 @@ impl<'m> Producer<'m> {
             let (newer, partition) = (batch.newer, batch.partition);
             // One that is being sealed comes back in a moment.
             if batch.place != Place::Sealing {
-                self.fail(now, slot, SendError::TimedOut);
+                self.fail(slot, SendError::TimedOut);
                 self.settle(now, partition);
             }
             slot = newer;

@@ -9,7 +9,7 @@ use kafka_proto::{ErrorCode, Message};
 
 use super::Producer;
 use crate::net::api::Api;
-use crate::net::broker::{Role, Trouble};
+use crate::net::broker::Trouble;
 use crate::net::{Begin, ConnId, Transmit, encode_for};
 use crate::random::backoff;
 use crate::recall::recalled;
@@ -77,11 +77,7 @@ impl<'m> Producer<'m> {
         if !self.wants_identity() || self.identity.retry_at > now || self.net.closing {
             return None;
         }
-        let max = self.net.config.max_in_flight;
-        let conn = self.net.conns.position(|c| c.role == Role::Main && c.accepts(now, max));
-        if conn == NIL {
-            return None;
-        }
+        let conn = self.net.accepting_any(now)?;
         let Some(version) = self.net.conns[conn].versions.of(Api::InitProducerId) else {
             self.identity.refused = Some(ErrorCode::UNSUPPORTED_VERSION);
             return None;

@@ -275,7 +275,7 @@ impl<'m> Producer<'m> {
             let (newer, partition) = (batch.newer, batch.partition);
             // What was sent is waited for: its place in the sequence stays taken.
             if !batch.is_stamped() {
-                self.fail(now, slot, SendError::Closed);
+                self.fail(slot, SendError::Closed);
                 self.settle(now, partition);
             }
             slot = newer;

@@ -5,6 +5,7 @@ use kafka_proto::{ApiKey, ErrorCode};
 use crate::cluster::Cluster;
 use crate::conn::Output;
 use crate::partition::Partition;
+use crate::timers::Timer;
 use crate::topics::TopicId;
 
 /// What happens to a request.
@@ -99,13 +100,16 @@ impl Cluster {
 
     /// Unclean election: `node` leads and everything from `offset` on is lost, also what was acknowledged.
     pub fn unclean_election(&mut self, topic: &str, partition: i32, node: i32, offset: i64) -> bool {
-        let now = self.now;
+        let (now, lag) = (self.now, self.config.replication_lag_us);
+        let Some(id) = self.topics.id(topic) else { return false };
         let Some(p) = self.partition_of(topic, partition) else { return false };
         if !p.replicas.contains(&node) {
             return false;
         }
         p.elect(node);
-        p.truncate(offset, now);
+        if let Some(at) = p.truncate(offset, now, lag) {
+            self.timers.set(at, Timer::Replicate(id, partition));
+        }
         self.woken_by(topic, partition);
         true
     }
@@ -123,8 +127,8 @@ impl Cluster {
         }
         self.conns.push(Output::NodeDown(node));
         self.sessions.forget_node(node);
-        let (now, rng) = (self.now, &mut self.rng);
-        for (_, _, p) in self.topics.partitions_mut().filter(|(_, _, p)| p.replicas.contains(&node)) {
+        let (now, lag, rng) = (self.now, self.config.replication_lag_us, &mut self.rng);
+        for (id, index, p) in self.topics.partitions_mut().filter(|(_, _, p)| p.replicas.contains(&node)) {
             let survivor = p.isr.iter().copied().find(|n| *n != node);
             if survivor.is_some() {
                 p.isr.retain(|n| *n != node);
@@ -134,7 +138,9 @@ impl Cluster {
                 let tail = p.log.end_offset() - p.high_watermark;
                 if tail > 0 && survivor.is_some() {
                     let kept = rng.below(tail as u64 + 1) as i64;
-                    p.truncate(p.high_watermark + kept, now);
+                    if let Some(at) = p.truncate(p.high_watermark + kept, now, lag) {
+                        self.timers.set(at, Timer::Replicate(id, index));
+                    }
                 }
             }
             p.in_sync(now);

@@ -195,10 +195,11 @@ impl Partition {
         self.leader_epoch += 1;
     }
 
-    /// Loses everything from `offset` on, as an election does to what was not replicated.
-    pub fn truncate(&mut self, offset: i64, now: u64) {
+    /// Loses everything from `offset` on, as an election does to what was not replicated. What is kept of it the
+    /// followers of the new leader still have to fetch: as for [`Self::append`], the time is returned.
+    pub fn truncate(&mut self, offset: i64, now: u64, lag_us: u64) -> Option<u64> {
         if offset >= self.log.end_offset() {
-            return;
+            return None;
         }
         let end = self.log.truncate(offset);
         self.high_watermark = self.high_watermark.min(end);
@@ -208,6 +209,7 @@ impl Partition {
         self.unstable.retain(|u| u.1 < end);
         let touched = self.producers.take_from(end);
         self.replay(&touched, now);
+        self.followed(now, lag_us)
     }
 
     /// Rebuilds the state of some producers from the log.

@@ -239,6 +239,8 @@ impl<'m> World<'m> {
         if let Some(next) = self.cluster.next_deadline()
             && next < self.cluster_wake
         {
+            // A fault that was set between two events may have made something due at once.
+            let next = next.max(self.now);
             self.cluster_wake = next;
             self.at(next, Event::Cluster);
         }
