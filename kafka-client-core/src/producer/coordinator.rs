@@ -83,12 +83,12 @@ impl<'m> Producer<'m> {
     }
 
     /// A transaction without a record and without offsets ends where it began.
-    fn ends_unheard(&mut self) -> bool {
+    pub(super) fn ends_unheard(&mut self) -> bool {
         let ending = matches!(self.txn.state, TransactionState::Committing | TransactionState::Aborting);
-        let unheard = ending && !self.txn.begun && !self.txn.renew && !self.txn.joining;
+        let unheard = ending && !self.txn.begun && !self.txn.joining;
         let unheard = unheard && self.txn.offsets_step == OffsetsStep::None && self.acc.pool.oldest() == NIL;
         if unheard {
-            self.txn.state = TransactionState::Ready;
+            self.txn.state = self.txn.after_end();
         }
         unheard
     }
@@ -104,6 +104,9 @@ impl<'m> Producer<'m> {
             return None;
         }
         let ask = self.next_ask()?;
+        if matches!(ask, Ask::End { .. }) && self.ends_unheard() {
+            return None;
+        }
         let conn = match self.target(ask) {
             NIL => self.net.accepting_any(now)?,
             broker => self.net.accepting(now, broker, Role::Main),
@@ -126,6 +129,9 @@ impl<'m> Producer<'m> {
                     queue.joining = Joining::Asked;
                 }
             }
+        }
+        if matches!(ask, Ask::Join | Ask::AddGroup) {
+            self.txn.begun_by_ask = !self.txn.begun;
         }
         self.txn.begun |= !matches!(ask, Ask::Coordinator | Ask::GroupCoordinator | Ask::Init);
         let timeout = self.net.config.request_timeout;

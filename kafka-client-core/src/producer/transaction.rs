@@ -136,6 +136,10 @@ pub(crate) struct Transaction<'m> {
     pub(crate) joining: bool,
     /// The coordinator knows of the transaction, or may: it has to be told its end.
     pub(crate) begun: bool,
+    /// It knows only if the request under way succeeds, which was the first to tell it.
+    pub(crate) begun_by_ask: bool,
+    /// It cannot be committed any more, and records that were not sent still wait for it.
+    unsent: bool,
     /// A sequence was lost: the epoch must be raised before the next transaction.
     pub(crate) renew: bool,
     pub(crate) group: GroupMetadata<'m>,
@@ -164,6 +168,7 @@ impl<'m> Transaction<'m> {
     pub(crate) fn abort_only(&mut self, code: ErrorCode) {
         if matches!(self.state, TransactionState::Open | TransactionState::Committing) {
             self.state = TransactionState::AbortOnly(code);
+            self.unsent = true;
         }
     }
 
@@ -171,6 +176,13 @@ impl<'m> Transaction<'m> {
         // What the older producer is told when a newer one took its place depends on the broker's release.
         let code = if code == ErrorCode::INVALID_PRODUCER_EPOCH { ErrorCode::PRODUCER_FENCED } else { code };
         self.state = TransactionState::Failed(code);
+        self.unsent = true;
+    }
+
+    /// What comes after a transaction. When a sequence was lost the coordinator first raises the epoch, and the partitions
+    /// start again at 0.
+    pub(crate) fn after_end(&self) -> TransactionState {
+        if self.renew { TransactionState::Initializing } else { TransactionState::Ready }
     }
 
     fn expect(&self, wanted: TransactionState) -> Result<(), TransactionError> {
@@ -253,6 +265,7 @@ impl<'m> Producer<'m> {
             self.txn.offsets_step = if two { OffsetsStep::FindGroup } else { OffsetsStep::AddGroup };
         }
         self.flush(now);
+        self.ends_unheard();
         Ok(())
     }
 
@@ -269,18 +282,36 @@ impl<'m> Producer<'m> {
         self.txn.state = TransactionState::Aborting;
         while self.txn.offsets.pop().is_some() {}
         self.txn.offsets_step = OffsetsStep::None;
+        self.fail_unsent(now, SendError::Closed);
+        self.ends_unheard();
+        Ok(())
+    }
+
+    /// Records of a transaction that cannot be committed are not sent any more, and nobody waits for them in vain.
+    pub(super) fn fail_unsent_if_lost(&mut self, now: Instant) {
+        if !core::mem::take(&mut self.txn.unsent) {
+            return;
+        }
+        let state = self.txn.state;
+        if let TransactionState::AbortOnly(code) | TransactionState::Failed(code) = state {
+            self.fail_unsent(now, SendError::Broker(code));
+            // Their failure follows from the state, and says nothing new about it.
+            (self.txn.state, self.txn.unsent) = (state, false);
+        }
+    }
+
+    fn fail_unsent(&mut self, now: Instant, error: SendError) {
         let mut slot = self.acc.pool.oldest();
         while slot != NIL {
             let batch = &self.acc.pool.batches[slot];
             let (newer, partition) = (batch.newer, batch.partition);
             // What was sent is waited for: its place in the sequence stays taken.
             if !batch.is_stamped() {
-                self.fail(slot, SendError::Closed);
+                self.fail(slot, error);
                 self.settle(now, partition);
             }
             slot = newer;
         }
-        Ok(())
     }
 
     /// Whether the partition is part of the open transaction, so that a batch may be stamped for it. If it is not,

@@ -21,6 +21,7 @@ impl<'m> Producer<'m> {
     /// The transaction's request got no answer.
     pub(super) fn transaction_lost(&mut self, now: Instant, api: Api) {
         self.txn.asked = false;
+        self.txn.begun_by_ask = false;
         if api == Api::AddPartitionsToTxn {
             self.join_again();
         }
@@ -69,6 +70,10 @@ impl<'m> Producer<'m> {
         self.net.mute(now, conn, throttle);
         self.txn.asked = false;
         self.txn.trouble = code;
+        if core::mem::take(&mut self.txn.begun_by_ask) {
+            // Told to end what it never heard of, a coordinator says INVALID_TXN_STATE.
+            self.txn.begun = code == ErrorCode::NONE;
+        }
         match code {
             ErrorCode::NONE => {
                 self.txn.attempts = 0;
@@ -100,6 +105,7 @@ impl<'m> Producer<'m> {
             | ErrorCode::INVALID_TXN_STATE
             | ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED
             | ErrorCode::CLUSTER_AUTHORIZATION_FAILED
+            | ErrorCode::UNSUPPORTED_FOR_MESSAGE_FORMAT
             | ErrorCode::UNSUPPORTED_VERSION => self.txn.fail(code),
             code if code.is_retriable() || code == ErrorCode::CONCURRENT_TRANSACTIONS => {
                 self.transaction_backoff(now)
@@ -182,9 +188,7 @@ impl<'m> Producer<'m> {
                 self.txn.renew = false;
             }
             self.txn.begun = false;
-            // A lost sequence: the coordinator raises the epoch, and the partitions start again at 0.
-            self.txn.state =
-                if self.txn.renew { TransactionState::Initializing } else { TransactionState::Ready };
+            self.txn.state = self.txn.after_end();
             self.touch_all(now);
         }
         Ok((r.throttle_time_ms, r.error_code))
