@@ -289,7 +289,7 @@ impl<'m> Producer<'m> {
 
     /// Records of a transaction that cannot be committed are not sent any more, and nobody waits for them in vain.
     pub(super) fn fail_unsent_if_lost(&mut self, now: Instant) {
-        if !core::mem::take(&mut self.txn.unsent) {
+        if !self.txn.is_on() || !core::mem::take(&mut self.txn.unsent) {
             return;
         }
         let state = self.txn.state;
