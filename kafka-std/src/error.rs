@@ -108,6 +108,17 @@ pub enum TransactionError {
     Unavailable(Unavailable),
     /// The topic of an offset cannot be used.
     Topic(SendError),
+    /// An offset or its partition is negative.
+    BadOffset {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// The offset.
+        offset: i64,
+    },
+    /// The group whose offsets these are has no id.
+    NoGroup,
     /// The producer was closed.
     Closed,
 }
@@ -124,6 +135,10 @@ impl fmt::Display for TransactionError {
             }
             TransactionError::Unavailable(error) => error.fmt(f),
             TransactionError::Topic(error) => error.fmt(f),
+            TransactionError::BadOffset { topic, partition, offset } => {
+                write!(f, "offset {offset} of {topic}-{partition}: neither can be negative")
+            }
+            TransactionError::NoGroup => f.write_str("group.id: must not be empty"),
             TransactionError::Closed => f.write_str("the producer is closed"),
         }
     }

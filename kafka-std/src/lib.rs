@@ -33,9 +33,16 @@
 //! * [`Producer`] sends [`Record`]s; [`ProducerBuilder`] takes Java's dotted names
 //!   (`linger.ms`) and typed settings alike.
 //! * [`Consumer`] reads assigned partitions; records borrow from the buffer they were received in.
-//! * [`Admin`] lists the cluster and creates topics.
+//! * [`Admin`] lists the cluster, creates topics, and reads how far groups have read.
+//! * A [`Partitioner`] chooses partitions; an [`Interceptor`] sees every record and every result.
+//! * A record that was not written comes back: [`DeliveryError::record`].
 //! * Errors say what happened, where, and what to do: [`SendError`] for a record that was not accepted,
 //!   [`DeliveryError`] for one that was and has failed, [`ConfigError`] for settings; all become [`Error`] with `?`.
+//!
+//! # Features
+//!
+//! `gzip`, `snappy` and `zstd` are on by default and in Rust; lz4 is always there. `zstd-c` is the C library, with all of
+//! its levels. Asked for a codec that a build has not, [`ProducerBuilder::build`] names the feature.
 //!
 //! # Shape
 //!
@@ -52,7 +59,10 @@
 //! | what a call to `send` does | `producer/append.rs`, then `producer/state.rs` (under the lock) |
 //! | when a request is worth sending | `producer/state.rs`: `may_seal`, `needs_wake` |
 //! | how results reach the caller | `producer/delivery.rs`, `producer/listeners.rs`; their memory: `producer/shared.rs` |
-//! | settings | `config/table.rs`: a row each |
+//! | who chooses the partition | `producer/append.rs`; turns: `producer/partitioning.rs` |
+//! | what interceptors see | `producer/interceptor.rs` |
+//! | what comes back of a record that was not written | `producer/returned.rs` |
+//! | settings | `config/table.rs`: a row each; `tests/options.rs` has a test for each |
 //! | consuming | `consumer.rs`, `consumer/records.rs` |
 #![deny(unsafe_code)]
 #![deny(missing_docs)]

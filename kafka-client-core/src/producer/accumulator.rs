@@ -106,9 +106,10 @@ pub(crate) struct Fill {
 
 impl Fill {
     pub(crate) fn new(config: &ProducerConfig, slot_size: usize) -> Self {
-        let plain = slot_size.min(config.batch_size as usize);
-        let most =
-            if config.codec == Codec::None { plain } else { slot_size.min(config.max_request_size as usize) };
+        // A record that is larger than a request may be finds no room in an open batch either.
+        let request = config.max_request_size as usize;
+        let plain = slot_size.min(config.batch_size as usize).min(request);
+        let most = if config.codec == Codec::None { plain } else { slot_size.min(request) };
         Fill { plain, most: most.max(plain), ratio: 256, limit: plain }
     }
 

@@ -84,9 +84,10 @@ impl<'m> Producer<'m> {
     }
 
     /// A transaction without a record and without offsets ends where it began.
-    fn ends_unheard(&mut self) -> bool {
+    pub(super) fn ends_unheard(&mut self) -> bool {
         let ending = matches!(self.txn.state, TransactionState::Committing | TransactionState::Aborting);
-        let unheard = ending && !self.txn.begun && !self.txn.joining;
+        // What is under way may begin it yet.
+        let unheard = ending && !self.txn.begun && !self.txn.joining && !self.txn.asked;
         let unheard = unheard && self.txn.offsets_step == OffsetsStep::None && self.acc.pool.oldest() == NIL;
         if unheard {
             self.txn.ended();
@@ -112,6 +113,9 @@ impl<'m> Producer<'m> {
             return None;
         }
         let ask = self.next_ask()?;
+        if matches!(ask, Ask::End { .. }) && self.ends_unheard() {
+            return None;
+        }
         let conn = match self.target(ask) {
             NIL => self.net.accepting_any(now)?,
             broker => self.net.accepting(now, broker, Role::Main),

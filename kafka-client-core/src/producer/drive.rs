@@ -111,6 +111,7 @@ impl<'m> Machine<'m> for Producer<'m> {
         transmit: Option<Transmit<'m>>,
     ) {
         Producer::handle_closed(self, now, conn, why, rx, transmit);
+        self.fail_unsent_if_lost(now);
     }
 
     fn handle_received(&mut self, now: Instant, conn: ConnId, mut rx: RxBuf<'m>) {
@@ -137,6 +138,7 @@ impl<'m> Machine<'m> for Producer<'m> {
             }
         }
         self.net.keep_rx(conn, rx);
+        self.fail_unsent_if_lost(now);
         self.close_when_done();
     }
 
@@ -149,6 +151,7 @@ impl<'m> Machine<'m> for Producer<'m> {
         self.handle_linger(now);
         self.handle_expiry(now);
         self.handle_delayed(now);
+        self.fail_unsent_if_lost(now);
         self.close_when_done();
     }
 

@@ -138,6 +138,8 @@ pub(crate) struct Transaction<'m> {
     pub(crate) begun: bool,
     /// The coordinator was asked to commit it.
     pub(crate) commit_asked: bool,
+    /// It cannot be committed any more, and records that were not sent still wait for it.
+    unsent: bool,
     /// A sequence was lost: the epoch must be raised before the next transaction.
     pub(crate) renew: bool,
     /// The coordinator can raise the epoch of a producer that says who it is. Of one that cannot say, it would make a
@@ -169,6 +171,7 @@ impl<'m> Transaction<'m> {
     pub(crate) fn abort_only(&mut self, code: ErrorCode) {
         if matches!(self.state, TransactionState::Open | TransactionState::Committing) {
             self.state = TransactionState::AbortOnly(code);
+            self.unsent = true;
         }
     }
 
@@ -176,6 +179,7 @@ impl<'m> Transaction<'m> {
         // What the older producer is told when a newer one took its place depends on the broker's release.
         let code = if code == ErrorCode::INVALID_PRODUCER_EPOCH { ErrorCode::PRODUCER_FENCED } else { code };
         self.state = TransactionState::Failed(code);
+        self.unsent = true;
     }
 
     /// The transaction is over. After a lost sequence the coordinator raises the epoch, and the partitions start again
@@ -268,6 +272,7 @@ impl<'m> Producer<'m> {
             self.txn.offsets_step = if two { OffsetsStep::FindGroup } else { OffsetsStep::AddGroup };
         }
         self.flush(now);
+        self.ends_unheard();
         Ok(())
     }
 
@@ -287,11 +292,24 @@ impl<'m> Producer<'m> {
         // Nothing waits to become part of it any more.
         self.txn.joining = false;
         self.fail_unsent(now, SendError::Closed);
+        self.ends_unheard();
         Ok(())
     }
 
-    /// The transaction will not be committed, so what was not sent never will be.
-    pub(super) fn fail_unsent(&mut self, now: Instant, error: SendError) {
+    /// Records of a transaction that cannot be committed are not sent any more, and nobody waits for them in vain.
+    pub(super) fn fail_unsent_if_lost(&mut self, now: Instant) {
+        if !self.txn.is_on() || !core::mem::take(&mut self.txn.unsent) {
+            return;
+        }
+        let state = self.txn.state;
+        if let TransactionState::AbortOnly(code) | TransactionState::Failed(code) = state {
+            self.fail_unsent(now, SendError::Broker(code));
+            // Their failure follows from the state, and says nothing new about it.
+            (self.txn.state, self.txn.unsent) = (state, false);
+        }
+    }
+
+    fn fail_unsent(&mut self, now: Instant, error: SendError) {
         let mut slot = self.acc.pool.oldest();
         while slot != NIL {
             let batch = &self.acc.pool.batches[slot];

@@ -8,7 +8,6 @@ use kafka_proto::messages::transaction::{
 use kafka_proto::{ErrorCode, Message};
 
 use super::Producer;
-use super::batch::SendError;
 use super::transaction::{Joining, OffsetsStep, TransactionState};
 use crate::net::ConnId;
 use crate::net::api::Api;
@@ -104,12 +103,7 @@ impl<'m> Producer<'m> {
                 self.txn.attempts = 0;
                 self.txn.retry_at = Instant(0);
             }
-            code => {
-                self.on_transaction_error(now, request.api, code);
-                if matches!(self.txn.state, TransactionState::Failed(_) | TransactionState::AbortOnly(_)) {
-                    self.fail_unsent(now, SendError::Broker(code));
-                }
-            }
+            code => self.on_transaction_error(now, request.api, code),
         }
         Ok(())
     }
@@ -132,6 +126,7 @@ impl<'m> Producer<'m> {
             | ErrorCode::INVALID_TXN_STATE
             | ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED
             | ErrorCode::CLUSTER_AUTHORIZATION_FAILED
+            | ErrorCode::UNSUPPORTED_FOR_MESSAGE_FORMAT
             | ErrorCode::UNSUPPORTED_VERSION => self.txn.fail(code),
             code if code.is_retriable() || code == ErrorCode::CONCURRENT_TRANSACTIONS => {
                 self.transaction_backoff(now)

@@ -106,6 +106,8 @@ pub(crate) struct State {
     /// Batches that ended since somebody was woken, and whether anything else happened.
     released: u32,
     happened: bool,
+    /// The state of the transaction when somebody was last woken.
+    settled: core::TransactionState,
     pub(super) flushes: Vec<Arc<Signal>>,
     pub(super) closes: Vec<Arc<Signal>>,
     pub(super) dead: bool,
@@ -152,6 +154,7 @@ impl State {
             room_deadline: Instant::NEVER,
             released: 0,
             happened: false,
+            settled: core::TransactionState::Off,
             flushes: Vec::new(),
             closes: Vec::new(),
             dead: false,
@@ -388,7 +391,9 @@ impl Client for State {
     }
 
     fn park(&mut self, until: Instant, work: &mut Work) -> Instant {
-        if self.happened || self.released > 0 {
+        let settled = self.core.transaction();
+        if self.happened || self.released > 0 || settled != self.settled {
+            self.settled = settled;
             self.notify_room(work);
         }
         if !self.core.unresolved() {

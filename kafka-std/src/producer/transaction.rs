@@ -91,18 +91,31 @@ impl Producer {
     /// is committed. All offsets of a transaction belong to one group.
     ///
     /// # Errors
-    /// [`TransactionError::WrongState`] when no transaction is open.
+    /// [`TransactionError::WrongState`] when no transaction is open; an empty group, an illegal topic, a negative
+    /// partition or offset. None of the offsets was taken then.
     pub fn send_offsets(
         &self,
         group: &ConsumerGroup,
         offsets: &[(&str, i32, i64)],
     ) -> Result<(), TransactionError> {
-        let group = group.to_core();
-        for (topic, partition, offset) in offsets {
-            let topic = self.topic(topic).map_err(TransactionError::Topic)?;
-            self.with_core(|state, _| state.core.send_offset(&group, topic.id, *partition, *offset))?;
+        if group.group_id.is_empty() {
+            return Err(TransactionError::NoGroup);
         }
-        Ok(())
+        let wrong = |(_, partition, offset): &&(&str, i32, i64)| *partition < 0 || *offset < 0;
+        if let Some((topic, partition, offset)) = offsets.iter().find(wrong) {
+            let (topic, partition, offset) = ((*topic).to_owned(), *partition, *offset);
+            return Err(TransactionError::BadOffset { topic, partition, offset });
+        }
+        let group = group.to_core();
+        let topics: Vec<_> = offsets
+            .iter()
+            .map(|(topic, ..)| self.topic(topic).map_err(TransactionError::Topic))
+            .collect::<Result<_, _>>()?;
+        self.with_core(|state, _| {
+            topics.iter().zip(offsets).try_for_each(|(topic, (_, partition, offset))| {
+                state.core.send_offset(&group, topic.id, *partition, *offset)
+            })
+        })
     }
 
     /// Commits the transaction: all its records and offsets become visible, together. Waits until the coordinator says
