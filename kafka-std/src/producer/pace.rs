@@ -54,7 +54,12 @@ impl Producer {
     #[cold]
     pub(super) fn hold(&self) {
         let deadline = deadline_in(self.handle.max_block);
-        let mut state = self.handle.shared.lock();
+        let shared = &*self.handle.shared;
+        let mut state = shared.lock();
+        if state.is_behind() && state.wake() {
+            // Before sleeping: nobody else knows of it.
+            shared.wake();
+        }
         while state.is_behind() && deadline.is_none_or(|d| std::time::Instant::now() < d) {
             let before = state.core.slots_in_use();
             state.pace.held += 1;

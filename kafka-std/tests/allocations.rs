@@ -1,0 +1,103 @@
+//! A record costs no allocation once the producer runs: neither in the thread that sends it nor in the one that does the
+//! I/O. What there is belongs to batches.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use kafka_std::{Producer, Record};
+
+/// Counts the allocations of threads that asked for it.
+struct Counting;
+
+thread_local! {
+    static COUNTED: Cell<bool> = const { Cell::new(false) };
+}
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+
+fn count() {
+    // It has no destructor, so it can be looked at whenever a thread allocates.
+    if COUNTED.with(Cell::get) {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[allow(unsafe_code)]
+// SAFETY: everything is handed to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promise.
+        unsafe { System.realloc(memory, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(memory, layout) }
+    }
+}
+
+#[global_allocator]
+static GLOBAL: Counting = Counting;
+
+const RECORDS: usize = 30_000;
+const VALUE: &[u8] = &[b'x'; 100];
+/// About what a batch of 16 KiB holds.
+const PER_BATCH: usize = 148;
+
+/// Sends some to warm up, then as many again; the allocations of the second half, on both threads.
+fn allocations(producer: &Producer, mut send: impl FnMut(&Producer, u64)) -> usize {
+    let mut half = || {
+        (0..RECORDS as u64).for_each(|token| send(producer, token));
+        assert!(producer.flush(Duration::from_secs(60)));
+    };
+    half();
+    COUNTED.set(true);
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    half();
+    COUNTED.set(false);
+    ALLOCATIONS.load(Ordering::Relaxed) - before
+}
+
+#[test]
+fn a_record_costs_no_allocation_in_the_steady_state() {
+    let server = kafka_broker::Server::start(kafka_broker::Config::default()).expect("a free port");
+    let producer = Producer::builder()
+        .bootstrap_servers(&server.bootstrap())
+        .linger(Duration::from_millis(5))
+        // The handler runs on the thread that does the I/O: from the first result on, that is counted too.
+        .on_delivery(|_, result| {
+            COUNTED.set(true);
+            assert!(result.is_ok());
+        })
+        .build()
+        .expect("a producer");
+    let topic = producer.topic("readings").expect("a topic");
+    let record = Record::to(&topic).value(VALUE);
+
+    // Linger and the end of each half close some batches before they are full; a batch may cost two.
+    let allowed = 3 * RECORDS / PER_BATCH;
+    let tokens = allocations(&producer, |producer, token| producer.send_with(record, token).expect("room"));
+    assert!(tokens <= allowed, "{tokens} allocations with a token for {RECORDS} records");
+    let handles = allocations(&producer, |producer, _| drop(producer.send(record).expect("room")));
+    assert!(handles <= allowed, "{handles} allocations with a handle for {RECORDS} records");
+
+    // A closure for each record is documented to cost one: the counting sees it.
+    let closures = allocations(&producer, |producer, token| {
+        producer.send_then(record, move |result| assert!(result.is_ok(), "{token}")).expect("room");
+    });
+    assert!(closures >= RECORDS, "only {closures} allocations for {RECORDS} closures");
+}
