@@ -233,11 +233,13 @@ mod tests {
     #[test]
     fn what_is_made_decodes_and_encodes_to_the_same_bytes() {
         let mut out = std::vec![0; 1 << 20];
-        for schema in crate::schema::MESSAGES {
+        // Miri, a hundred times slower, does every so-manyth message, once, in its latest version.
+        let (messages, step, seeds, len) = if cfg!(miri) { (17, 100, 1, 60) } else { (1, 1, 20, 2000) };
+        for schema in crate::schema::MESSAGES.iter().step_by(messages) {
             let (key, direction) = schema.api.unwrap();
-            for version in schema.versions.min..=schema.versions.max {
-                for seed in 0..20 {
-                    let bytes = bytes(seed, 2000);
+            for version in (schema.versions.min..=schema.versions.max).rev().step_by(step) {
+                for seed in 0..seeds {
+                    let bytes = bytes(seed, len);
                     let body = message(key, version, direction, &mut Unstructured::new(&bytes)).unwrap();
                     let len = transcode(key, version, direction, &body, &mut out);
                     assert_eq!(len.map(|len| &out[..len]), Ok(&body[..]), "{key} {version} {direction:?}");

@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn pieces_give_what_the_whole_gives() {
-        let bytes: [u8; 200] = core::array::from_fn(|i| (i * 7 + 3) as u8);
+        let bytes: [u8; if cfg!(miri) { 60 } else { 200 }] = core::array::from_fn(|i| (i * 7 + 3) as u8);
         for cut in 0..=bytes.len() {
             let (a, b) = bytes.split_at(cut);
             let mut sum = Crc32c::new();

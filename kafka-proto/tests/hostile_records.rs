@@ -9,6 +9,9 @@ use kafka_proto::compress::{
 use kafka_proto::record::*;
 use kafka_proto::stream::{RecordItem, RecordStream, Step};
 
+/// How often each decoder is tried; Miri is a hundred times slower.
+const ROUNDS: usize = if cfg!(miri) { 3 } else { 20_000 };
+
 fn decodes_wanted() -> u64 {
     std::env::var("KAFKA_PROTO_DECODES").ok().and_then(|n| n.parse().ok()).unwrap_or(200_000)
 }
@@ -159,6 +162,7 @@ const LENGTHS: &[(usize, usize)] =
     &[(0, 8), (8, 4), (12, 4), (16, 1), (21, 2), (23, 4), (43, 8), (53, 4), (57, 4)];
 
 #[test]
+#[cfg_attr(miri, ignore = "the next one meets each decoder, and takes minutes less")]
 fn the_sweep() {
     let mut reader = Reader::new();
     let golden = golden();
@@ -182,8 +186,9 @@ fn the_sweep() {
         }
         for &(at, width) in LENGTHS {
             let value = good[at..at + width].iter().fold(0i64, |v, b| v << 8 | i64::from(*b));
-            for new in [-2, -1, 0, 1, value - 1, value + 1, i64::MAX, i64::MAX >> 32, i64::MIN, 6, 7, 49, 48]
-            {
+            let edges =
+                [-2, -1, 0, 1, value - 1, value + 1, i64::MAX, i64::MAX >> 32, i64::MIN, 6, 7, 49, 48];
+            for new in edges {
                 let mut bad = good.clone();
                 bad[at..at + width].copy_from_slice(&new.to_be_bytes()[8 - width..]);
                 reader.whole(&bad);
@@ -237,7 +242,7 @@ fn what_comes_out_of_a_codec_never_depends_on_what_was_in_the_buffer() {
         let len = compress(codec, None, &good, &mut packed, &mut work).unwrap();
         packed.truncate(len);
         let mut accepted = 0;
-        for round in 0..20_000 {
+        for round in 0..ROUNDS {
             let mut bad = packed.clone();
             for _ in 0..1 + seed.next(3) {
                 let at = seed.next(bad.len());
@@ -256,7 +261,7 @@ fn what_comes_out_of_a_codec_never_depends_on_what_was_in_the_buffer() {
             }
         }
         // gzip's checksum rejects nearly all; the others have none here.
-        assert!(codec == Codec::Gzip || codec == Codec::Zstd || accepted > 0, "{codec:?}");
+        assert!(codec == Codec::Gzip || codec == Codec::Zstd || accepted > 0 || cfg!(miri), "{codec:?}");
     }
 }
 

@@ -232,7 +232,7 @@ fn each_header_field_is_checked() {
 fn every_covered_bit_counts_in_the_checksum() {
     let good = by_hand();
     assert!(only(&good).verify_crc().is_ok());
-    for bit in 17 * 8..good.len() * 8 {
+    for bit in (17 * 8..good.len() * 8).step_by(if cfg!(miri) { 13 } else { 1 }) {
         let mut bad = good.clone();
         bad[bit / 8] ^= 1 << (bit % 8);
         if let Some(Ok(batch)) = batches(&bad).next() {

@@ -1,12 +1,14 @@
 //! `cargo xtask fuzz`: the targets of tests/fuzz, each for some seconds, or one until it is stopped.
 
-use std::fs;
+use std::{fs, thread};
 
 use crate::shell::{Result, cargo, root};
 use crate::tools::{self, Tool};
 
 const USAGE: &str = "cargo xtask fuzz [--seconds N] [--list] [TARGET]…";
 const DIR: &str = "tests/fuzz";
+/// Targets that run beside each other.
+const AT_ONCE: usize = 2;
 
 /// Runs the targets named in `args`, or all of them.
 pub fn fuzz(args: &[String]) -> Result {
@@ -29,12 +31,12 @@ pub fn fuzz(args: &[String]) -> Result {
         return Err(format!("no fuzz target {unknown}; there are {}", all.join(", ")).into());
     }
     let chosen = if wanted.is_empty() { all } else { wanted };
-    chosen.iter().try_for_each(|target| run(target, seconds))
+    run_all(&chosen, seconds)
 }
 
 /// Runs every target for `seconds`.
 pub fn fuzz_each(seconds: u64) -> Result {
-    targets()?.iter().try_for_each(|target| run(target, seconds))
+    run_all(&targets()?, seconds)
 }
 
 /// The targets: the files of the folder `fuzz_targets`.
@@ -54,7 +56,25 @@ pub fn targets() -> Result<Vec<String>> {
     Ok(names)
 }
 
-fn run(target: &str, seconds: u64) -> Result {
+/// Builds all of them at once, for a build each would take longer; then two run at a time.
+fn run_all(targets: &[String], seconds: u64) -> Result {
+    cargo("+nightly fuzz build --fuzz-dir . --release").dir(DIR).read_all()?;
+    for pair in targets.chunks(AT_ONCE) {
+        // An error cannot leave its thread, its text can.
+        let run = |target: &String| run(target, seconds).map_err(|error| error.to_string());
+        let results: Vec<_> = thread::scope(|scope| {
+            let running: Vec<_> = pair.iter().map(|target| scope.spawn(move || run(target))).collect();
+            running.into_iter().map(|one| one.join().unwrap_or(Err("panicked".to_owned()))).collect()
+        });
+        for result in results {
+            println!("  {}", result?);
+        }
+    }
+    Ok(())
+}
+
+/// Runs one; gives what is to be said about it.
+fn run(target: &str, seconds: u64) -> Result<String> {
     // What a run finds goes into `corpus`, which is not in the repository; what is committed is read only.
     let (corpus, seeds) = (format!("corpus/{target}"), format!("seeds/{target}"));
     fs::create_dir_all(root().join(DIR).join(&corpus))?;
@@ -76,10 +96,6 @@ fn run(target: &str, seconds: u64) -> Result {
         let line = output.lines().find_map(|line| line.strip_prefix(&format!("stat::{name}:")));
         line.map_or("?", str::trim).to_owned()
     };
-    println!(
-        "  {target}: {} runs in {seconds} s, {} new inputs, nothing found",
-        stat("number_of_executed_units"),
-        stat("new_units_added")
-    );
-    Ok(())
+    let (runs, inputs) = (stat("number_of_executed_units"), stat("new_units_added"));
+    Ok(format!("{target}: {runs} runs in {seconds} s, {inputs} new inputs, nothing found"))
 }

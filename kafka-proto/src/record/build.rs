@@ -1,5 +1,8 @@
 //! Writing a batch, record by record, straight into its memory.
 
+#[cfg(feature = "std")]
+mod short;
+
 use super::header::{Attributes, LENGTH_OVERHEAD};
 use super::varint::{Put, as_i64, varint_len};
 use super::{BATCH_HEADER_LEN, BatchHeader, Header, NO_TIMESTAMP, Stamp};
@@ -103,31 +106,29 @@ impl BatchBuilder {
     pub fn append(&mut self, memory: &mut [u8], record: &NewRecord<'_>) -> Result<u32, NoRoom> {
         let delta = self.timestamp_delta(record.timestamp);
         let index = self.count;
-        let body = body_len(record, delta, index);
-        let end = body.saturating_add(varint_len(as_i64(body))).saturating_add(self.len);
-        // A batch's length is an i32 on the wire.
-        let room = if i32::try_from(end).is_ok() { memory.get_mut(self.len..end) } else { None };
-        let Some(room) = room else { return Err(NoRoom { need: end }) };
-        let mut put = Put::new(room);
-        put.varint(as_i64(body));
-        put.byte(0); // attributes of a record: none are defined
-        put.varint(delta);
-        put.varint(i64::from(index));
-        put.nullable(record.key);
-        put.nullable(record.value);
-        put.varint(as_i64(record.headers.len()));
-        for header in record.headers {
-            put.nullable(Some(header.key.as_bytes()));
-            put.nullable(header.value);
-        }
+        #[cfg(feature = "std")]
+        let written = short::append(memory, self.len, record, delta, index);
+        #[cfg(not(feature = "std"))]
+        let written = None;
+        let end = match written {
+            Some(end) => end,
+            None => write(memory, self.len, record, delta, index)?,
+        };
+        Ok(self.appended(record.timestamp, end))
+    }
+
+    /// Notes a record that was written up to `end`; gives its index.
+    #[cfg_attr(feature = "std", inline(always))]
+    fn appended(&mut self, timestamp: i64, end: usize) -> u32 {
+        let index = self.count;
         if index == 0 {
-            self.base_timestamp = record.timestamp;
+            self.base_timestamp = timestamp;
         }
-        self.max_timestamp = self.max_timestamp.max(record.timestamp);
+        self.max_timestamp = self.max_timestamp.max(timestamp);
         self.len = end;
         // At most i32::MAX / 7 records fit.
         self.count = index.wrapping_add(1);
-        Ok(index)
+        index
     }
 
     /// Appends a record whose bytes from the key on are `tail`. Without memory it is only counted: its bytes are there.
@@ -149,12 +150,7 @@ impl BatchBuilder {
             put.varint(index);
             put.bytes(tail);
         }
-        if self.count == 0 {
-            self.base_timestamp = timestamp;
-        }
-        self.max_timestamp = self.max_timestamp.max(timestamp);
-        self.len = end;
-        self.count = self.count.wrapping_add(1);
+        self.appended(timestamp, end);
         Ok(())
     }
 
@@ -195,6 +191,35 @@ impl BatchBuilder {
     const fn timestamp_delta(&self, timestamp: i64) -> i64 {
         if self.count == 0 { 0 } else { timestamp.wrapping_sub(self.base_timestamp) }
     }
+}
+
+/// Writes any record at `at`; gives where it ends. Takes no builder, which so stays in registers.
+#[cfg_attr(feature = "std", inline(never))]
+fn write(
+    memory: &mut [u8],
+    at: usize,
+    record: &NewRecord<'_>,
+    timestamp: i64,
+    index: u32,
+) -> Result<usize, NoRoom> {
+    let body = body_len(record, timestamp, index);
+    let end = body.saturating_add(varint_len(as_i64(body))).saturating_add(at);
+    // A batch's length is an i32 on the wire.
+    let room = if i32::try_from(end).is_ok() { memory.get_mut(at..end) } else { None };
+    let Some(room) = room else { return Err(NoRoom { need: end }) };
+    let mut put = Put::new(room);
+    put.varint(as_i64(body));
+    put.byte(0); // attributes of a record: none are defined
+    put.varint(timestamp);
+    put.varint(i64::from(index));
+    put.nullable(record.key);
+    put.nullable(record.value);
+    put.varint(as_i64(record.headers.len()));
+    for header in record.headers {
+        put.nullable(Some(header.key.as_bytes()));
+        put.nullable(header.value);
+    }
+    Ok(end)
 }
 
 /// Bytes of the record after its length field. Saturates, and then no memory is large enough.

@@ -72,7 +72,8 @@ mod tests {
 
     #[test]
     fn both_halves_hold_what_the_whole_held() {
-        for count in [2, 3, 10, 101] {
+        for count in if cfg!(miri) { &[2, 3, 10][..] } else { &[2, 3, 10, 101] } {
+            let count = *count;
             for in_place in [false, true] {
                 let mut whole = std::vec![0; 16_384];
                 let len = build(count, &mut whole).finish(&mut whole, &Stamp::NONE);

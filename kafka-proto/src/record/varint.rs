@@ -260,7 +260,7 @@ mod tests {
 
     #[test]
     fn every_width_of_either_sign() {
-        for shift in 0..64 {
+        for shift in (0..64).step_by(if cfg!(miri) { 7 } else { 1 }) {
             for around in [-2i64, -1, 0, 1, 2] {
                 let v = 1i64.wrapping_shl(shift).wrapping_add(around);
                 round_trip(v);

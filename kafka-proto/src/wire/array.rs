@@ -92,8 +92,8 @@ impl<'a, T> Array<'a, T> {
     #[cfg_attr(not(feature = "std"), inline(never))]
     pub fn iter(&self) -> Iter<'a, T> {
         match &self.repr {
-            Repr::Slice(slice) => Iter { slice: Some(slice), received: Received::of(None) },
-            Repr::Other(other) => Iter { slice: None, received: Received::of(Some(other)) },
+            Repr::Slice(slice) => Iter { slice, received: Received::of(None) },
+            Repr::Other(other) => Iter { slice: &[], received: Received::of(Some(other)) },
         }
     }
 }
@@ -111,6 +111,7 @@ impl<'a> Other<'a> {
     ///
     /// What is not there has no elements and, alone, no version: an `Option` would have to be taken apart and put
     /// together again at each field.
+    #[cfg_attr(feature = "std", inline)]
     fn read(r: &mut Reader<'a>, element: Element<'a>) -> Other<'a> {
         let Some(count) = r.count() else { return Other::NULL };
         let start = r.remaining();
@@ -178,7 +179,7 @@ impl<'a, T: Wire<'a>> Array<'a, T> {
 /// The elements of an [`Array`].
 pub struct Iter<'a, T> {
     /// Those of an array to be sent.
-    slice: Option<&'a [T]>,
+    slice: &'a [T],
     received: Received<'a>,
 }
 
@@ -208,14 +209,13 @@ impl<'a, T: Wire<'a>> Iterator for Iter<'a, T> {
             self.received.left = left;
             return Some(T::read(&mut self.received.reader));
         }
-        let (first, rest) = self.slice?.split_first()?;
-        self.slice = Some(rest);
+        let (first, rest) = self.slice.split_first()?;
+        self.slice = rest;
         Some(*first)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let left =
-            usize::try_from(self.received.left).unwrap_or(usize::MAX).max(self.slice.map_or(0, <[T]>::len));
+        let left = usize::try_from(self.received.left).unwrap_or(usize::MAX).max(self.slice.len());
         (left, Some(left))
     }
 }

@@ -1,6 +1,6 @@
 //! The sticky reader.
 
-use super::{DecodeError, FLEXIBLE, Fault, NEWEST, VersionRange};
+use super::{DecodeError, FLEXIBLE, Fault, NEWEST, VersionRange, Wire};
 
 /// Reads values off a message body; the first fault sticks.
 ///
@@ -134,28 +134,36 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A big-endian integer of `len` bytes: one routine for all lengths.
+    #[cfg(not(feature = "std"))]
+    #[inline(never)]
+    pub(crate) fn number(&mut self, len: usize) -> u64 {
+        self.take(len).iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
+    }
+
     /// A signed byte.
     pub fn i8(&mut self) -> i8 {
-        i8::from_be_bytes(self.chunk())
+        Wire::read(self)
     }
 
     /// A big-endian 16-bit integer.
     pub fn i16(&mut self) -> i16 {
-        i16::from_be_bytes(self.chunk())
+        Wire::read(self)
     }
 
     /// A big-endian 32-bit integer.
     pub fn i32(&mut self) -> i32 {
-        i32::from_be_bytes(self.chunk())
+        Wire::read(self)
     }
 
     /// A big-endian 64-bit integer.
     pub fn i64(&mut self) -> i64 {
-        i64::from_be_bytes(self.chunk())
+        Wire::read(self)
     }
 
     /// An unsigned integer in seven-bit groups, lowest first, of at most 32 bits.
     #[cfg_attr(not(feature = "std"), inline(never))]
+    #[cfg_attr(feature = "std", inline)]
     pub fn uvarint(&mut self) -> u32 {
         if cfg!(feature = "std")
             && let Some((&first, rest)) = self.rest.split_first()
@@ -167,10 +175,11 @@ impl<'a> Reader<'a> {
         self.uvarint_long()
     }
 
+    #[cfg_attr(feature = "std", inline(never))]
     fn uvarint_long(&mut self) -> u32 {
         let mut value = 0u32;
         for shift in [0, 7, 14, 21, 28] {
-            let [byte] = self.chunk();
+            let byte = self.i8().cast_unsigned();
             if shift == 28 && byte > 0x0f {
                 break;
             }
@@ -186,6 +195,7 @@ impl<'a> Reader<'a> {
     /// A length or count as this version writes it: compact (plus one, 0 is null), or 32 bits, or 16 bits where
     /// `short` (−1 is null).
     #[cfg_attr(not(feature = "std"), inline(never))]
+    #[cfg_attr(feature = "std", inline)]
     fn length(&mut self, short: bool) -> Option<usize> {
         let value = if self.is_flexible() {
             self.uvarint().wrapping_sub(1).cast_signed()

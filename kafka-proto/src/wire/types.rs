@@ -127,15 +127,22 @@ impl fmt::Debug for Records<'_> {
 }
 
 macro_rules! numbers {
-    ($($type:ty: $kind:ident),*) => {$(
+    ($($type:ty: $kind:ident $of:expr),*) => {$(
         impl<'a> Wire<'a> for $type {
             const ZERO: Self = 0 as $type;
     #[cfg(feature = "schema")]
     const KIND: crate::schema::Kind = crate::schema::Kind::$kind;
             const FIXED: usize = size_of::<$type>();
 
+            #[cfg(feature = "std")]
             fn read(r: &mut Reader<'a>) -> Self {
                 <$type>::from_be_bytes(r.chunk())
+            }
+
+            #[cfg(not(feature = "std"))]
+            fn read(r: &mut Reader<'a>) -> Self {
+                let of: fn(u64) -> $type = $of;
+                of(r.number(size_of::<$type>()))
             }
 
             fn write(&self, w: &mut Writer<'_>) {
@@ -145,7 +152,16 @@ macro_rules! numbers {
     )*};
 }
 
-numbers! { i8: I8, i16: I16, u16: U16, i32: I32, u32: U32, i64: I64, f64: F64 }
+// The low bits of a number of eight bytes are all it has.
+numbers! {
+    i8: I8 |n| n as i8,
+    i16: I16 |n| n as i16,
+    u16: U16 |n| n as u16,
+    i32: I32 |n| n as i32,
+    u32: U32 |n| n as u32,
+    i64: I64 u64::cast_signed,
+    f64: F64 f64::from_bits
+}
 
 impl<'a> Wire<'a> for bool {
     const ZERO: Self = false;

@@ -9,7 +9,7 @@ use crate::RECORDS;
 use crate::measure::Table;
 
 pub fn run(wire: &[u8]) {
-    let mut table = Table::new(RECORDS);
+    let mut table = Table::new("record", RECORDS);
     println!("\nThe same batch compressed");
     for codec in Codec::ALL.into_iter().filter(|codec| is_built(*codec) && *codec != Codec::None) {
         let mut packed = vec![0; bound(codec, wire.len())];

@@ -1,5 +1,6 @@
 //! What a batch of 1,000 records of 100 B costs to build and to read: ours, a loop written by hand for this one shape,
-//! and (feature `peers`) other clients' codecs, in one run. Thread CPU time, medians; heap allocations are counted.
+//! and (feature `peers`) other clients' codecs, in one run. Thread CPU time, rounds of all
+//! cases by turns; heap allocations are counted.
 //!
 //! Then the codecs, and a large metadata response.
 //!
@@ -48,7 +49,7 @@ fn main() {
     let values = values();
     assert!(values.iter().all(|v| v.len() == 100));
     let wire = hand::encoded(&values);
-    let mut table = Table::new(RECORDS);
+    let mut table = Table::new("record", RECORDS);
     hand::run(&mut table, &values, &wire);
     ours::run(&mut table, &values, &wire);
     #[cfg(feature = "peers")]

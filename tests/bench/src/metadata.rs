@@ -1,4 +1,6 @@
-//! A metadata response of 10,000 partitions: decoded, walked, and streamed, beside a scan by hand.
+//! A metadata response of 10,000 partitions: decoded, walked, and streamed, beside a scan by hand. The scan knows this one
+//! response: it checks nothing, reads one field of each partition, and jumps over the rest by constants. Decoding and
+//! walking reads every field twice, once to check it and once to hand it out.
 
 use std::hint::black_box;
 
@@ -93,7 +95,7 @@ fn stream(b: &[u8]) -> i64 {
 
 pub fn run() {
     let bytes = response();
-    let mut table = Table::new(bytes.len());
+    let mut table = Table::new("byte", bytes.len());
     let case = |read: fn(&[u8]) -> i64| {
         let bytes = bytes.clone();
         move || assert_eq!(read(black_box(&bytes)), LEADERS)
@@ -101,6 +103,6 @@ pub fn run() {
     table.add("metadata", "by hand", case(scan));
     table.add("metadata", "decoded and walked", case(walk));
     table.add("metadata", "streamed", case(stream));
-    println!("\nMetadata of 10,000 partitions, {} bytes; ns per byte, so that 1.00 is 1 GB/s", bytes.len());
+    println!("\nMetadata of 10,000 partitions, {} bytes; 1.00 ns per byte is 1 GB/s", bytes.len());
     table.print();
 }
