@@ -222,6 +222,12 @@ impl<'m> Topics<'m> {
         known.without_room = count - usable;
     }
 
+    /// Whether this is the id of no topic here: of one that was made anew since it was asked about (KIP-516), or it is
+    /// none of ours.
+    pub(crate) fn is_gone(&self, id: &Uuid) -> bool {
+        *id != Uuid::ZERO && self.topics.iter().all(|t| t.id != *id)
+    }
+
     /// Whether some topic still has to be asked about.
     pub(crate) fn any_unknown(&self) -> bool {
         self.topics.iter().any(|t| t.partitions == 0 && !t.error_is_final())

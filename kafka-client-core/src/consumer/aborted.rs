@@ -30,6 +30,11 @@ impl Aborted {
             over: false,
         }
     }
+
+    /// Whether it concerns this chunk.
+    pub(crate) fn is_of(&self, chunk: usize) -> bool {
+        self.chunk as usize == chunk
+    }
 }
 
 /// Whether a batch of records belongs to an aborted transaction.
@@ -37,12 +42,11 @@ pub(super) fn is_aborted(list: &Storage<'_, Aborted>, chunk: usize, batch: &Batc
     let header = batch.header();
     let sorted = |a: &&Aborted| !recalled!(B20ListIsSorted) || a.first_offset <= header.last_offset();
     header.attributes.is_transactional()
-        && list.iter().filter(|a| a.chunk as usize == chunk).take_while(sorted).any(|a| {
-            !a.over
-                && a.chunk as usize == chunk
-                && a.producer_id == header.producer_id
-                && a.first_offset <= header.last_offset()
-        })
+        && list
+            .iter()
+            .filter(|a| a.is_of(chunk))
+            .take_while(sorted)
+            .any(|a| !a.over && a.producer_id == header.producer_id && a.first_offset <= header.last_offset())
 }
 
 /// Takes note of a control batch: an abort marker ends the oldest transaction of its producer that began before it.
@@ -59,7 +63,7 @@ pub(super) fn pass_marker(list: &mut Storage<'_, Aborted>, chunk: usize, batch: 
     }
     let ends = |a: &&mut Aborted| {
         !a.over
-            && a.chunk as usize == chunk
+            && a.is_of(chunk)
             && a.producer_id == header.producer_id
             && a.first_offset <= header.base_offset
     };

@@ -103,7 +103,10 @@ impl<'m> Consumer<'m> {
         };
         (rx.chunks, rx.aborted) = (found.chunks, found.aborted);
         if let Err(trouble) = outcome {
-            while rx.chunks.pop().is_some() {}
+            while let Some(chunk) = rx.chunks.pop() {
+                self.take_back(now, &chunk);
+            }
+            while rx.aborted.pop().is_some() {}
             return AfterFetch::Failed(rx, request, trouble);
         }
         if rx.chunks.is_empty() {
@@ -138,6 +141,9 @@ impl<'m> Consumer<'m> {
         for topic in response.responses.iter() {
             for answer in topic.partitions.iter() {
                 let index = self.unchain(token, topic.topic, topic.topic_id, answer.partition_index);
+                if index == NIL && self.net.topics.is_gone(&topic.topic_id) {
+                    continue;
+                }
                 if index == NIL {
                     return Err(Trouble::Inconsistent);
                 }
@@ -152,6 +158,15 @@ impl<'m> Consumer<'m> {
         // broker may leave out the empty ones.
         self.give_back(now, core::mem::replace(token, NIL));
         Ok(())
+    }
+
+    /// Nobody will see these records: they are fetched again.
+    fn take_back(&mut self, now: Instant, chunk: &Chunk) {
+        let cursor = &mut self.cursors[chunk.partition];
+        if cursor.version == chunk.version {
+            (cursor.phase, cursor.position, cursor.buffered) = (Phase::Reading, chunk.next, false);
+            self.touch(now, chunk.partition);
+        }
     }
 
     fn on_partition(
@@ -181,11 +196,18 @@ impl<'m> Consumer<'m> {
             self.park(index, Notice::BatchTooLarge { position, need });
             return;
         }
+        if found.chunks.room() == 0 {
+            // It stays hungry.
+            return;
+        }
         let number = found.chunks.len();
         let listed = answer.aborted_transactions.iter().flat_map(|list| list.iter());
         for transaction in listed {
             if found.aborted.push(Aborted::new(number, &transaction)).is_err() {
-                // Without room to remember them none of these records may be shown.
+                // Without room to remember them none of these records may be shown. The next chunk gets this number.
+                while found.aborted.as_slice().last().is_some_and(|a| a.is_of(number)) {
+                    found.aborted.pop();
+                }
                 let position = cursor.position;
                 self.park(index, Notice::BatchTooLarge { position, need: u32::MAX });
                 return;

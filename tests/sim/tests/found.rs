@@ -300,3 +300,27 @@ fn a_leader_that_never_comes_back_is_not_waited_for() {
         }
     }
 }
+
+/// An answer names a topic that was made anew meanwhile: what it says about the others counts.
+#[test]
+fn an_answer_about_a_topic_that_is_gone_loses_nothing_of_the_others() {
+    let config =
+        kafka_broker::Config { topics: vec![("t".to_owned(), 1), ("u".to_owned(), 1)], ..cluster(1, 1) };
+    let mut w = World::new(config, 1, true);
+    let config = quick_producer();
+    let p = w.add_producer(quick_client(), config, memory(Memory::Owned, &config), &["t"]);
+    let client = ClientConfig { metadata_max_age: Duration::from_millis(100), ..quick_client() };
+    let c = w.add_consumer(client, ConsumerConfig::DEFAULT, ConsumerMemory::owned(), &[("t", 1), ("u", 1)]);
+    // The first answer has the record in it, and is held back.
+    w.cluster.inject(ApiKey::FETCH, Action::Delay(500_000));
+    w.run_ms(100);
+    let begun = w.connections_begun();
+    w.send(p, Some(0), 1);
+    w.run_ms(20);
+    assert!(w.cluster.recreate_topic("u"));
+    w.drain_cluster();
+    assert!(w.run_while(5_000, |w| w.history_polls() < 1), "the record was never read");
+    assert_eq!(w.connections_begun(), begun, "the answer was to what was asked");
+    assert_eq!(w.consumer(c).records, 1);
+    w.assert_sound();
+}
