@@ -10,7 +10,7 @@ use kafka_proto::record::*;
 use kafka_proto::stream::{RecordItem, RecordStream, Step};
 
 /// How often each decoder is tried; Miri is a hundred times slower.
-const ROUNDS: usize = if cfg!(miri) { 3 } else { 20_000 };
+const ROUNDS: usize = if cfg!(miri) { 2 } else { 20_000 };
 
 fn decodes_wanted() -> u64 {
     std::env::var("KAFKA_PROTO_DECODES").ok().and_then(|n| n.parse().ok()).unwrap_or(200_000)

@@ -355,7 +355,7 @@ fn a_hundred_brokers_and_a_thousand_partitions_through_a_kilobyte() {
 
 #[test]
 fn empty_and_malformed_metadata() {
-    for version in [0, 1, 7, 9, 12, 13] {
+    for version in [0, 1, 7, 9, 12, 13].into_iter().skip(if cfg!(miri) { 5 } else { 0 }) {
         let empty = metadata(version, &[], 0, 0);
         assert_eq!(walk(version, &empty, 64, 1).unwrap(), decoded(version, &empty));
         let input = metadata(version, &["host".into()], 1, 1);

@@ -3,6 +3,24 @@
 //! Which codecs there are is a matter of features: `lz4` (everywhere, without an allocator), `gzip`, `snappy`, `zstd` and
 //! `zstd-c`. What a build has not is a typed error that names the codec, never a panic. The output slice is the cap on
 //! what decompressing may give: beyond it is [`DecompressError::TooLarge`] with the size that is needed.
+//!
+//! # Which to choose
+//!
+//! A batch of 1,000 JSON records of 100 bytes (109,997 bytes), each codec at its default level, on one core of a shared
+//! 2.6 GHz EPYC; nanoseconds per record, medians:
+//!
+//! | feature | bytes | ratio | compress | decompress |
+//! | --- | --- | --- | --- | --- |
+//! | `lz4` | 28,578 | 3.8 | 54 | 16 |
+//! | `snappy` | 29,803 | 3.7 | 56 | 29 |
+//! | `gzip` (level 6) | 16,274 | 6.8 | 779 | 76 |
+//! | `zstd`, in Rust (one level) | 22,303 | 4.9 | 525 | 130 |
+//! | `zstd-c`, the C library (level 3) | 16,205 | 6.8 | 113 | 35 |
+//!
+//! So `zstd-c` compresses five times as fast as `zstd`, decompresses nearly four times as fast, and leaves a quarter fewer
+//! bytes; it costs a C compiler and C code that reads what a broker sends. `zstd` in Rust is for reading what others wrote
+//! where that is not wanted; to write, `lz4` is ten times as fast as it, and `gzip` leaves fewer bytes. The figures again:
+//! `cargo run --release -p kafka-bench-codec --features codecs`, and with `codecs,zstd-c`.
 
 mod batch;
 mod error;

@@ -19,7 +19,7 @@ wire! {
 }
 
 wire! {
-    /// The quotas.
+    /// The quotas of each entity that matched.
     pub struct DescribeClientQuotasResponse<'a> {
         throttle_time_ms: i32,
         error_code:       ErrorCode,

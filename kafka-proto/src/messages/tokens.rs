@@ -45,7 +45,7 @@ wire! {
 }
 
 wire! {
-    /// The new expiry.
+    /// Until when the token is good now.
     pub struct RenewDelegationTokenResponse {
         error_code:          ErrorCode,
         expiry_timestamp_ms: i64,
@@ -62,7 +62,7 @@ wire! {
 }
 
 wire! {
-    /// The new expiry.
+    /// When the token ends; in the past where it has ended at once.
     pub struct ExpireDelegationTokenResponse {
         error_code:          ErrorCode,
         expiry_timestamp_ms: i64,

@@ -3,10 +3,14 @@
 use super::{Library, TARGETS};
 use crate::shell::Result;
 
-/// Bytes that the measure may take on either target.
-const LIMIT: u64 = 8500;
+/// Bytes that rows may take on either target. What a caller goes through has to be built, field by field; that the
+/// elements' code is there once, for checking and for handing out, is what the second limit watches over.
+const LIMITS: [(&str, u64); 2] = [(MEASURE, 8500), (WALKED, 10_500)];
 /// Six APIs, their requests written and their responses read.
 const MEASURE: &str = "Produce, Fetch, Metadata, JoinGroup, Heartbeat, ApiVersions";
+
+/// With the loops that go through it.
+const WALKED: &str = "the same, and gone through to the last element";
 
 /// A row of the table, and the beginnings of the names that are linked for it.
 const GROUPS: &[(&str, &[&str])] = &[
@@ -61,38 +65,42 @@ const GROUPS: &[(&str, &[&str])] = &[
         ],
     ),
     (MEASURE, &["proof_client_"]),
-    ("the same, and gone through to the last element", &["proof_client_", "proof_walk_"]),
+    (WALKED, &["proof_client_", "proof_walk_"]),
     ("the producer with its state machine, classic", &["machine_"]),
     ("all that a client uses", &["proof_client_", "proof_walk_", "proof_records_"]),
     ("everything, both directions, each version", &["proof_"]),
 ];
 
-/// Prints the table; an error where the measure is over its limit.
+/// Prints the table; an error where a row is over its limit.
 pub fn weigh() -> Result {
     println!(
         "flash in bytes, opt-level z, fat LTO, each row linked alone; the measure's rows are compiled alone too."
     );
     println!("In brackets without memcpy and its like, which any firmware has.\n");
     println!("{:50} {:>16} {:>16}", "", "thumbv7em", "thumbv6m");
-    let mut over = false;
+    let mut over = Vec::new();
     for (label, entries) in GROUPS {
         let mut line = format!("{label:50}");
         for target in TARGETS {
             let library = Library { target, features: features(label), overflow_checks: false };
             let image = library.link(entries)?;
             line += &format!(" {:>8} {:>7}", image.flash, format!("({})", image.flash - image.memory));
-            over |= *label == MEASURE && image.flash > LIMIT;
+            for (row, limit) in LIMITS {
+                if row == *label && image.flash > limit {
+                    over.push(format!("{row}: more than {limit} bytes for {target}"));
+                }
+            }
         }
         println!("{line}");
     }
-    if over { Err(format!("{MEASURE}: more than {LIMIT} bytes").into()) } else { Ok(()) }
+    if over.is_empty() { Ok(()) } else { Err(over.join("; ").into()) }
 }
 
 /// What the library is compiled with for a row.
 fn features(label: &str) -> &'static str {
     match label {
         MEASURE => "twelve",
-        _ if label.starts_with("the same") => "walk",
+        WALKED => "walk",
         _ if label.starts_with("lz4") => "flexible lz4",
         _ if label.ends_with("classic") => "",
         _ => "flexible",
