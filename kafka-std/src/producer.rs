@@ -6,6 +6,7 @@ mod delivery;
 mod finish;
 mod interceptor;
 mod listeners;
+mod pace;
 mod partitioning;
 mod record;
 mod returned;
@@ -123,7 +124,7 @@ impl Producer {
     /// See [`SendError`]. The record was not taken.
     #[inline]
     pub fn send(&self, record: Record<'_>) -> Result<Delivery, SendError> {
-        self.intercepted(record, |record| match self.attempt(&record, take_delivery) {
+        self.intercepted(record, |record| match self.attempt(&record, true, take_delivery) {
             Attempt::Done(delivery) => Ok(delivery),
             Attempt::Never(error) => Err(*error),
             Attempt::Later(_, partition) => self.blocking(Record { partition, ..record }, take_delivery),
@@ -150,7 +151,7 @@ impl Producer {
     /// topic's partitions.
     #[inline]
     pub fn try_send(&self, record: Record<'_>) -> Result<Delivery, SendError> {
-        self.intercepted(record, |record| match self.attempt(&record, take_delivery) {
+        self.intercepted(record, |record| match self.attempt(&record, false, take_delivery) {
             Attempt::Done(delivery) => Ok(delivery),
             Attempt::Never(error) => Err(*error),
             Attempt::Later(error, _) => Err(self.in_vain(&record, error, Duration::ZERO)),
@@ -185,7 +186,7 @@ impl Producer {
             state.listen(place, timestamp, token);
             Some(())
         };
-        self.intercepted(record, |record| match self.attempt(&record, take) {
+        self.intercepted(record, |record| match self.attempt(&record, true, take) {
             Attempt::Done(()) => Ok(()),
             Attempt::Never(error) => Err(*error),
             Attempt::Later(_, partition) => self.blocking(Record { partition, ..record }, take),

@@ -74,23 +74,32 @@ impl<'m> Net<'m> {
         if refresh.in_flight || self.closing {
             return Instant::NEVER;
         }
-        if refresh.wanted { self.any_broker_at(refresh.not_before) } else { refresh.due }
+        if refresh.wanted { self.broker_at(NIL, refresh.not_before) } else { refresh.due }
     }
 
-    /// When a request to any broker, which may go from `not_before` on, can be begun if nothing is handed in before.
-    /// What is being opened, resolved, written or answered is handed in.
-    pub(crate) fn any_broker_at(&self, not_before: Instant) -> Instant {
+    /// When a request to this broker ([`NIL`]: to any), which may go from `not_before` on, can be begun if nothing is
+    /// handed in before. What is being opened, resolved, written or answered is handed in.
+    pub(crate) fn broker_at(&self, broker: u32, not_before: Instant) -> Instant {
         let max = usize::from(self.config.max_in_flight);
-        let main = || self.conns.iter().filter(|c| c.role == Role::Main && c.state != State::Free);
+        let meant = |index: u32| broker == NIL || index == broker;
+        let main = || {
+            self.conns.iter().filter(|c| c.role == Role::Main && c.state != State::Free && meant(c.broker))
+        };
         let ready =
             |c: &&super::Connection<'_>| c.state == State::Ready && !c.writing && c.in_flight.len() < max;
         if let Some(unmuted) = main().filter(ready).map(|c| c.muted_until).reduce(Instant::min) {
             return not_before.max(unmuted);
         }
-        if main().next().is_some() || self.brokers.iter().any(|b| b.resolution == Resolution::Asked) {
+        let brokers = || self.brokers.indices().filter(|b| meant(*b)).map(|b| &self.brokers[b]);
+        if main().next().is_some() || brokers().any(|b| b.resolution == Resolution::Asked) {
             return Instant::NEVER;
         }
-        let earliest = self.brokers.iter().map(|b| b.retry_at).reduce(Instant::min);
+        // While every entry for a connection is taken, whatever frees one is handed in.
+        let taken = self.conns.room() == 0 && self.conns.iter().all(|c| c.state != State::Free);
+        if taken {
+            return Instant::NEVER;
+        }
+        let earliest = brokers().map(|b| b.retry_at).reduce(Instant::min);
         not_before.max(earliest.unwrap_or(Instant::NEVER))
     }
 

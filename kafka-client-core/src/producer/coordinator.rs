@@ -85,17 +85,22 @@ impl<'m> Producer<'m> {
     /// A transaction without a record and without offsets ends where it began.
     pub(super) fn ends_unheard(&mut self) -> bool {
         let ending = matches!(self.txn.state, TransactionState::Committing | TransactionState::Aborting);
-        let unheard = ending && !self.txn.begun && !self.txn.joining;
+        // What is being asked may still tell it.
+        let unheard = ending && !self.txn.asked && !self.txn.begun && !self.txn.joining;
         let unheard = unheard && self.txn.offsets_step == OffsetsStep::None && self.acc.pool.oldest() == NIL;
         if unheard {
-            self.txn.state = self.txn.after_end();
+            self.txn.ended();
         }
         unheard
     }
 
     pub(super) fn transaction_at(&self) -> Instant {
-        let waits = !self.txn.asked && self.txn.retry_at > Instant(0) && self.next_ask().is_some();
-        if waits { self.txn.retry_at } else { Instant::NEVER }
+        match self.next_ask() {
+            Some(ask) if !self.txn.asked && !self.net.closing => {
+                self.net.broker_at(self.target(ask), self.txn.retry_at)
+            }
+            _ => Instant::NEVER,
+        }
     }
 
     /// The transaction's next request, when a connection can take it.
@@ -130,10 +135,7 @@ impl<'m> Producer<'m> {
                 }
             }
         }
-        if matches!(ask, Ask::Join | Ask::AddGroup) {
-            self.txn.begun_by_ask = !self.txn.begun;
-        }
-        self.txn.begun |= !matches!(ask, Ask::Coordinator | Ask::GroupCoordinator | Ask::Init);
+        self.txn.commit_asked |= ask == Ask::End { commit: true };
         let timeout = self.net.config.request_timeout;
         let token = u32::from(ask == Ask::GroupCoordinator);
         let begin = Begin { api, version, token, timeout, answered: true };

@@ -69,7 +69,7 @@ impl<'m> Producer<'m> {
     pub(super) fn identity_at(&self) -> Instant {
         // It is asked for when a batch waits for it, or when a connection is open anyway.
         let waiting = self.wants_identity() && !self.net.closing && self.acc.pool.oldest() != NIL;
-        if waiting { self.net.any_broker_at(self.identity.retry_at) } else { Instant::NEVER }
+        if waiting { self.net.broker_at(NIL, self.identity.retry_at) } else { Instant::NEVER }
     }
 
     /// The request for a producer id, when one is needed and a connection can take it.

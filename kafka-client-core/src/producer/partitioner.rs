@@ -120,13 +120,24 @@ impl<'a> Partitions<'a> {
         if number < self.count() { self.live.queued(self.topic, number) } else { 0 }
     }
 
-    /// The partition whose turn it is, of those that have a leader, or of all if none has.
+    /// The partition whose turn it is, of those that have a leader, or of all if none has. Those without one lose their
+    /// turn; `next` is the caller's to keep.
     pub fn in_turn(&self, next: &mut u32) -> u32 {
-        let turn = *next;
-        *next = turn.wrapping_add(1);
-        let nth = |of: usize| usize::try_from(turn).ok().and_then(|turn| turn.checked_rem(of)).unwrap_or(0);
-        let available = self.available().count();
-        self.available().nth(nth(available)).unwrap_or_else(|| turn.checked_rem(self.count()).unwrap_or(0))
+        let count = self.count();
+        let mut turn = || {
+            let at = next.checked_rem(count).unwrap_or(0);
+            *next = at + 1;
+            at
+        };
+        let first = turn();
+        let mut at = first;
+        for _ in 1..count {
+            if self.is_available(at) {
+                return at;
+            }
+            at = turn();
+        }
+        if self.is_available(at) { at } else { first }
     }
 }
 

@@ -240,8 +240,12 @@ impl<'m> Producer<'m> {
         if let Some(transmit) = transmit {
             self.handle_written(now, transmit);
         }
+        let main = self.net.conn(conn).filter(|c| c.role == Role::Main).map_or(NIL, |c| c.broker);
         if self.net.handle_closed(now, conn, why, rx) {
             self.net.want_metadata();
+        }
+        if self.txn.is_on() && main != NIL {
+            self.coordinator_lost(main);
         }
         while let Some(request) = self.net.take_unanswered(now, conn) {
             match request.api {

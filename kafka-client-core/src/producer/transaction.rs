@@ -136,12 +136,15 @@ pub(crate) struct Transaction<'m> {
     pub(crate) joining: bool,
     /// The coordinator knows of the transaction, or may: it has to be told its end.
     pub(crate) begun: bool,
-    /// It knows only if the request under way succeeds, which was the first to tell it.
-    pub(crate) begun_by_ask: bool,
     /// It cannot be committed any more, and records that were not sent still wait for it.
     unsent: bool,
+    /// The coordinator was asked to commit it.
+    pub(crate) commit_asked: bool,
     /// A sequence was lost: the epoch must be raised before the next transaction.
     pub(crate) renew: bool,
+    /// The coordinator can raise the epoch of a producer that says who it is. Of one that cannot say, it would make a
+    /// successor, also of its own successor.
+    pub(crate) can_renew: bool,
     pub(crate) group: GroupMetadata<'m>,
     pub(crate) offsets: Storage<'m, TxnOffset>,
     pub(crate) offsets_step: OffsetsStep,
@@ -179,10 +182,14 @@ impl<'m> Transaction<'m> {
         self.unsent = true;
     }
 
-    /// What comes after a transaction. When a sequence was lost the coordinator first raises the epoch, and the partitions
-    /// start again at 0.
-    pub(crate) fn after_end(&self) -> TransactionState {
-        if self.renew { TransactionState::Initializing } else { TransactionState::Ready }
+    /// The transaction is over. After a lost sequence the coordinator raises the epoch, and the partitions start again
+    /// at 0; a cluster before 2.5 cannot do that.
+    pub(crate) fn ended(&mut self) {
+        match (self.renew, self.can_renew) {
+            (false, _) => self.state = TransactionState::Ready,
+            (true, true) => self.state = TransactionState::Initializing,
+            (true, false) => self.fail(ErrorCode::UNSUPPORTED_VERSION),
+        }
     }
 
     fn expect(&self, wanted: TransactionState) -> Result<(), TransactionError> {
@@ -221,7 +228,7 @@ impl<'m> Producer<'m> {
         self.txn.expect(TransactionState::Ready)?;
         self.txn.state = TransactionState::Open;
         self.txn.serial = self.txn.serial.wrapping_add(1);
-        self.txn.begun = false;
+        (self.txn.begun, self.txn.commit_asked) = (false, false);
         Ok(())
     }
 
@@ -282,6 +289,8 @@ impl<'m> Producer<'m> {
         self.txn.state = TransactionState::Aborting;
         while self.txn.offsets.pop().is_some() {}
         self.txn.offsets_step = OffsetsStep::None;
+        // Nothing waits to become part of it any more.
+        self.txn.joining = false;
         self.fail_unsent(now, SendError::Closed);
         self.ends_unheard();
         Ok(())

@@ -43,11 +43,12 @@ impl Producer {
         Ok(id)
     }
 
-    /// Tries to append a record, once.
+    /// Tries to append a record, once. `may_hold`: the caller may be made to wait afterwards.
     #[inline(always)]
     pub(super) fn attempt<T>(
         &self,
         record: &Record<'_>,
+        may_hold: bool,
         take: impl FnOnce(&mut State, Place, i64) -> Option<T>,
     ) -> Attempt<T> {
         let shared = &*self.handle.shared;
@@ -55,9 +56,13 @@ impl Producer {
         let mut state = shared.lock();
         let time = state.ticks.at(tick, &shared.clock);
         let (attempt, wake) = self.attempt_locked(&mut state, time, record, take);
+        let hold = may_hold && state.ahead;
         drop(state);
         if wake {
             shared.wake_for_record();
+        }
+        if hold {
+            self.hold();
         }
         attempt
     }
@@ -196,9 +201,13 @@ impl Producer {
                     break;
                 }
             }
+            let hold = state.ahead;
             drop(state);
             if wake {
                 shared.wake();
+            }
+            if hold {
+                self.hold();
             }
             match stopped {
                 Some(Err(error)) => return Err(error),
@@ -265,6 +274,9 @@ fn refused<T>(
     let name = || state.core.topic_name(topic).to_owned();
     let why = match error {
         AppendError::Full | AppendError::NoMetadata { .. } if !state.dead => {
+            if error == AppendError::Full {
+                state.buffer_full();
+            }
             // A batch may have been closed to make room, and metadata may have to be asked for.
             return (Attempt::Later(error, partition), state.wake());
         }

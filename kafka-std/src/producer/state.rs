@@ -12,6 +12,7 @@ use kafka_proto::record::NewRecord;
 
 use super::delivery::BatchState;
 use super::listeners::{Callback, Hooks, Listeners, Tokened, ended, tell};
+use super::pace::Pace;
 use super::record::Topic;
 use super::returned::Returned;
 use super::shared::{Handle, Owner};
@@ -96,6 +97,9 @@ pub(crate) struct State {
     telling: u32,
     /// Threads that sleep on `Room::condition`.
     pub(super) blocked: u32,
+    pub(super) pace: Pace,
+    /// Who sends is too far ahead of the network. Set with each new batch.
+    pub(super) ahead: bool,
     room_wakers: Vec<Waker>,
     /// When the first of these tasks has waited long enough.
     room_deadline: Instant,
@@ -144,6 +148,8 @@ impl State {
             urgent: false,
             telling: 0,
             blocked: 0,
+            pace: Pace::default(),
+            ahead: false,
             room_wakers: Vec::new(),
             room_deadline: Instant::NEVER,
             released: 0,
@@ -204,6 +210,7 @@ impl State {
         if progress == Progress::Filled {
             self.filled += 1;
         }
+        self.ahead = self.pace.is_ahead(self.core.slots_in_use());
         self.needs_wake(now, progress)
     }
 
@@ -230,6 +237,7 @@ impl State {
             || self.urgent
             || self.filled >= FILLED_ENOUGH
             || self.blocked > 0
+            || self.pace.held > 0
             || !self.room_wakers.is_empty()
             || self.linger.0 == 0
             || now >= self.sealed_at + FLOW_INTERVAL
@@ -246,6 +254,13 @@ impl State {
             self.filled = 0;
             self.urgent = false;
         }
+    }
+
+    /// A record found no room.
+    #[cold]
+    pub(super) fn buffer_full(&mut self) {
+        let partitions: u32 = self.topics.iter().map(|topic| self.core.partitions(topic.id)).sum();
+        self.pace.full(self.core.slots_in_use(), partitions as usize);
     }
 
     /// The thread must look again; true when it has to be woken for that.
@@ -355,6 +370,7 @@ impl Client for State {
         if self.released >= RELEASED_ENOUGH {
             self.notify_room(work);
         }
+        work.notify_room |= self.pace.held > 0 && !self.pace.is_behind(self.core.slots_in_use());
         !work.seals.is_empty() || !work.ended.is_empty()
     }
 
@@ -379,6 +395,9 @@ impl Client for State {
         if self.happened || self.released > 0 || settled != self.settled {
             self.settled = settled;
             self.notify_room(work);
+        }
+        if !self.core.unresolved() {
+            self.pace.end();
         }
         // Somebody slept for the answer, and nothing else is under way: he will send the next record, and wait again.
         work.rests = work.waited.take().filter(|_| !self.core.unresolved());

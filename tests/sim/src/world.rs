@@ -167,6 +167,7 @@ impl<'m> World<'m> {
             Event::Client(client) => self.client_timeout(client),
             Event::App(client) => {
                 let now = self.now;
+                self.tell_input(client);
                 let (client_state, history) = (&mut self.clients[client], &mut self.history);
                 let next = client_state.act(now, history);
                 if let Some(next) = next {

@@ -277,3 +277,26 @@ fn who_does_not_lead_is_not_asked_again_before_metadata() {
         w.assert_sound();
     }
 }
+
+/// A partition waited in the list of a broker that died and never came back, although another one led it long since.
+#[test]
+fn a_leader_that_never_comes_back_is_not_waited_for() {
+    for kind in BOTH {
+        for node in 0..3 {
+            let (mut w, p) = one_producer(kind, 3, 3);
+            let mut ids = w.send(p, None, 12);
+            w.settle(p, 2_000);
+            let c =
+                w.add_consumer(quick_client(), ConsumerConfig::DEFAULT, ConsumerMemory::owned(), &[("t", 3)]);
+            w.run_ms(1_000);
+            w.cluster.kill_node(node);
+            w.drain_cluster();
+            ids.extend((0..3).map(|n| w.send_one(p, Some(n), 0)));
+            w.settle(p, 4_000);
+            assert!(w.all_acked(p, &ids), "{kind:?} without node {node}");
+            w.run_ms(4_000);
+            assert_eq!(w.consumer(c).records, ids.len() as u64, "{kind:?} without node {node}");
+            w.assert_sound();
+        }
+    }
+}
