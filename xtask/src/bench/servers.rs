@@ -35,7 +35,11 @@ impl Servers {
 
     pub fn kafka(&mut self) -> Result<&Kafka> {
         if self.kafka.is_none() {
-            self.kafka = Some(Kafka::start(Settings::new(Version::V4_3))?);
+            let kafka = Kafka::start(Settings::new(Version::V4_3))?;
+            // Java runs slowly until it has run for a while.
+            kafka.create_topic("warm-up", PARTITIONS)?;
+            fill(&kafka, "warm-up", 2_000_000, 100, "none")?;
+            self.kafka = Some(kafka);
         }
         self.kafka.as_ref().ok_or_else(|| "no Kafka".into())
     }
@@ -50,13 +54,17 @@ impl Servers {
         let kafka = self.kafka()?;
         kafka.create_topic(&topic, PARTITIONS)?;
         if reads {
-            let (n, size) = (n.to_string(), work.size.to_string());
-            let fill = Shell::new(&root().join("target/release/kafka-bench").display().to_string());
-            let fill = fill.args(["produce", &topic, &n, &size, work.compression, "all"]);
-            fill.env("BROKER", kafka.bootstrap()).env("DATA", data(work.size)?).read()?;
+            fill(kafka, &topic, n, work.size, work.compression)?;
         }
         Ok(topic)
     }
+}
+
+/// Writes `n` records to a topic.
+fn fill(kafka: &Kafka, topic: &str, n: usize, size: usize, compression: &str) -> Result {
+    let program = Shell::new(&root().join("target/release/kafka-bench").display().to_string());
+    let program = program.args(["produce", topic, &n.to_string(), &size.to_string(), compression, "all"]);
+    program.env("BROKER", kafka.bootstrap()).env("DATA", data(size)?).read().map(drop)
 }
 
 /// The server that forgets.

@@ -54,7 +54,7 @@ impl Counts {
             if header.producer_id >= 0 {
                 let next = self.next.entry((header.producer_id, partition)).or_insert(0);
                 self.sequence_errors += u64::from(*next != header.base_sequence);
-                *next = header.base_sequence.wrapping_add(header.count as i32);
+                *next = header.base_sequence.wrapping_add(header.count);
             }
             self.batches += 1;
             records += i64::from(header.count);
