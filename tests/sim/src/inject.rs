@@ -107,7 +107,8 @@ impl World<'_> {
             | Fault::CoordinatorsLoading
             | Fault::LeaderMovedWaiting
             | Fault::TopicRecreated
-            | Fault::TopicGrown => self.on_transactions(fault, rng)?,
+            | Fault::TopicGrown
+            | Fault::EndLate => self.on_transactions(fault, rng)?,
             _ if fault > Fault::ProcessCrashed => self.on_transactional_request(fault, rng),
             _ => self.on_request(fault, rng),
         };
@@ -354,6 +355,7 @@ impl World<'_> {
         self.cluster.clear_injections();
         self.cluster.throttle(0);
         self.cluster.coordinators_loading(0);
+        self.late_end_us = 0;
         self.reach.iter_mut().for_each(|reach| *reach = Reach::Open);
         let nodes = self.cluster.nodes().len() as i32;
         (0..nodes).filter(|node| Some(*node) != stays_dead).for_each(|node| self.cluster.start_node(node));

@@ -389,6 +389,8 @@ impl<'m> Run<'m> {
         for partition in 0..self.swarm.partitions[0] {
             let _ = self.world.try_send(active, 0, Some(partition as u32), 10);
         }
+        // The other topic may be another one by now.
+        let _ = self.world.try_send(active, 1, Some(0), 10);
         self.world.with_producer(active, |app, now, history| app.commit(now, history));
     }
 
