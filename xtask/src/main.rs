@@ -1,5 +1,6 @@
 //! The chores of this project: `cargo xtask help` lists them.
 
+mod bench;
 mod features;
 mod firmware;
 mod fuzz;
@@ -20,6 +21,7 @@ const HELP: &str = "cargo xtask CHORE
   ci                                                      the same with the long variants, in 70 minutes
   tidy                                                    STYLE.md, as far as a program can judge
   proof [--size]                                          no allocator and no panic in the linked codec
+  bench [--quick] [--only NAME,…] [--work NAME,…]         this client beside others: CPU, throughput, latency, memory
   sim --seeds A..B [--hours H] [--table] [--trace]        the simulated cluster; each seed is another life
   recall [--seeds N] [BUG]                                known bugs made again, and the seeds it takes to find them
   fuzz [--seconds N] [--list] [TARGET]                    fuzz targets, each for N seconds
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         "ci" => test::ci(rest),
         "tidy" => tidy::tidy(rest),
         "proof" => proof::proof(rest),
+        "bench" => bench::bench(rest),
         "sim" => sim::sim(rest),
         "recall" => sim::recall(rest),
         "fuzz" => fuzz::fuzz(rest),

@@ -207,8 +207,7 @@ impl<'m> Net<'m> {
     pub(crate) fn poll_action(&mut self, now: Instant) -> Option<Action> {
         let closing = self.conns.position(|c| c.state == State::Closing);
         if closing != NIL {
-            self.conns[closing].state = State::Closed;
-            return Some(Action::Close(self.id(closing)));
+            return self.close(closing);
         }
         if self.closing && !recalled!(F4OpenAfterClose) {
             return None;
@@ -231,6 +230,15 @@ impl<'m> Net<'m> {
             }
         }
         None
+    }
+
+    /// The adapter is to close this one, if there is one.
+    fn close(&mut self, conn: u32) -> Option<Action> {
+        if conn == NIL {
+            return None;
+        }
+        self.conns[conn].state = State::Closed;
+        Some(Action::Close(self.id(conn)))
     }
 
     fn open(&mut self, now: Instant, broker: u32, role: Role) -> Option<Action> {
@@ -270,11 +278,7 @@ impl<'m> Net<'m> {
             return None;
         }
         let idle = self.conns.position(|c| self.is_idle(c));
-        if idle == NIL {
-            return None;
-        }
-        self.conns[idle].state = State::Closed;
-        Some(Action::Close(self.id(idle)))
+        self.close(idle)
     }
 
     /// Asks for every connection to be closed; none is opened any more.

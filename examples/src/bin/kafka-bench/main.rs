@@ -2,9 +2,10 @@
 //!
 //! `kafka-bench produce|consume|latency|e2e|idle TOPIC N SIZE none|lz4 all|1|0`
 //!
-//! Environment: `BROKER` (127.0.0.1:19092), `BATCH` in bytes (16384), `LINGER` in ms (5), `DATA` a file of payloads of
-//! `SIZE` bytes back to back (made up when absent), `RATE` records per second for e2e (1000), `SEND` how records are
-//! sent (`window`: a delivery each, kept in a window; `all`: 64 per lock; `token`: a handler), `THREADS` (1).
+//! Environment: `BROKER` (127.0.0.1:19092), `BATCH` in bytes (16384), `LINGER` in ms (5), `BUFFER` in bytes, which is
+//! `buffer.memory` (33554432), `DATA` a file of payloads of `SIZE` bytes back to back (made up when absent), `RATE`
+//! records per second for e2e (1000), `SEND` how records are sent (`window`: a delivery each, kept in a window; `all`: 64
+//! per lock; `token`: a handler), `THREADS` (1).
 //! Prints one line of JSON; CPU time is that of this process, user and system.
 
 mod consume;
@@ -60,7 +61,11 @@ fn producer(args: &Args, linger: Option<Duration>) -> Result<ProducerBuilder, ka
         .bootstrap_servers(&broker())
         .linger(linger)
         .batch_size(u32::try_from(env_number("BATCH", 16_384)).unwrap_or(16_384));
-    Ok(builder.set("compression.type", &args.compression)?.set("acks", &args.acks)?)
+    let buffer = env("BUFFER", "33554432");
+    Ok(builder
+        .set("compression.type", &args.compression)?
+        .set("acks", &args.acks)?
+        .set("buffer.memory", &buffer)?)
 }
 
 /// Payloads of `size` bytes back to back: from the file `DATA`, or made up, telemetry-like.
