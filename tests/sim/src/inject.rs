@@ -362,6 +362,10 @@ impl World<'_> {
         if let Some(node) = stays_dead {
             self.cluster.kill_node(node);
         }
+        // It was deleted, and is to be made anew.
+        if self.cluster.topic(TOPICS[1]).is_none() {
+            let _ = self.cluster.create_topic(TOPICS[1], 3);
+        }
         let all: Vec<(String, usize)> =
             self.cluster.topics().map(|t| (t.name.clone(), t.partitions.len())).collect();
         for (name, count) in all {
