@@ -22,7 +22,7 @@ const HELP: &str = "cargo xtask CHORE
   tidy                                                    STYLE.md, as far as a program can judge
   proof [--size]                                          no allocator and no panic in the linked codec
   bench [--quick] [--only NAME,…] [--work NAME,…]         this client beside others: CPU, throughput, latency, memory
-  sim --seeds A..B [--hours H] [--table] [--trace]        the simulated cluster; each seed is another life
+  sim --seeds A..B [--transactions] [--hours H] [--table] [--trace]  the simulated cluster; each seed is another life
   recall [--seeds N] [BUG]                                known bugs made again, and the seeds it takes to find them
   fuzz [--seconds N] [--list] [TARGET]                    fuzz targets, each for N seconds
   miri [ARGS]                                             the codec's tests under Miri

@@ -5,7 +5,7 @@ use crate::shell::{Result, cargo, root};
 /// A build of its own, so that nothing made with the feature `recall` lies where other builds look.
 const RECALL_DIR: &str = "target/recall";
 
-/// Runs seeds: `--seeds A..B [--hours H] [--seconds S] [--table] [--trace]`.
+/// Runs seeds: `--seeds A..B [--transactions] [--hours H] [--seconds S] [--table] [--trace]`.
 pub fn sim(args: &[String]) -> Result {
     cargo("run --quiet -p kafka-sim --profile checked --bin kafka-sim --").args(args).run()
 }
@@ -23,7 +23,8 @@ pub fn recall(args: &[String]) -> Result {
 /// same each time, so that a failure is of the change at hand; `cargo xtask sim` looks for new ones.
 pub fn portion() -> Result {
     cargo("test --quiet -p kafka-sim --profile checked --test bytes").env("SIM_EVERY_BYTE", "1").run()?;
-    sim(&["--seeds", "0..290", "--hours", "0.25"].map(String::from))
+    sim(&["--seeds", "0..290", "--hours", "0.25"].map(String::from))?;
+    sim(&["--transactions", "--seeds", "0..290", "--hours", "0.2"].map(String::from))
 }
 
 /// No other build holds a bug: the program without the feature does not even know their names.

@@ -72,6 +72,7 @@ pub enum Fault {
     LeaderMovedWaiting,
     TopicRecreated,
     TopicGrown,
+    EndLate,
 }
 
 /// A row of the catalogue.
@@ -161,6 +162,7 @@ catalogue! {
     LeaderMovedWaiting "leader-moved-waiting" "a leader moves while a batch waits for its replicas, and the next refuses";
     TopicRecreated "topic-recreated" "a topic is deleted and made anew: same name, another id";
     TopicGrown "topic-grown" "a topic gets another partition";
+    EndLate "txn-end-late" "the end of a transaction arrives late, perhaps after it was asked for again";
 }
 
 /// What a client is doing when a fault is met.
@@ -234,7 +236,7 @@ mod tests {
         for (index, row) in CATALOGUE.iter().enumerate() {
             assert_eq!(row.fault as usize, index, "{}", row.name);
         }
-        assert_eq!(CATALOGUE.len(), Fault::TopicGrown as usize + 1);
+        assert_eq!(CATALOGUE.len(), Fault::EndLate as usize + 1);
         let names: std::collections::BTreeSet<_> = CATALOGUE.iter().map(|row| row.name).collect();
         assert_eq!(names.len(), CATALOGUE.len());
     }

@@ -237,6 +237,30 @@ impl History {
             },
             "event" => What::Event { place: place?, offset: offset("offset")? },
             "commit" => What::Commit { place: place?, offset: offset("offset")? },
+            "gone" => What::Gone { place: place?, from: offset("from")?, to: offset("to")? },
+            "log" => {
+                let committed = *plain.get(1)? == "committed";
+                let (offset, id) = (offset("offset")?, number("id")?);
+                What::Log { place: place?, offset, id, digest: digest()?, committed }
+            }
+            _ => self.parse_transaction(verb, place, &plain, &fields)?,
+        };
+        self.push(at, who, what);
+        Some(())
+    }
+
+    /// What is about transactions.
+    fn parse_transaction(
+        &mut self,
+        verb: &str,
+        place: Option<Place>,
+        plain: &[&str],
+        fields: &BTreeMap<&str, &str>,
+    ) -> Option<What> {
+        let number = |name: &str| fields.get(name)?.parse::<u64>().ok();
+        let offset = |name: &str| fields.get(name)?.parse::<i64>().ok();
+        let op = number("op").unwrap_or(0);
+        Some(match verb {
             "txn" => match *plain.first()? {
                 "begun" => What::TxnBegin { op },
                 "committing" => What::TxnAsk { op, commit: true },
@@ -252,7 +276,7 @@ impl History {
                 owned: verb == "owns",
                 timeout_us: number("timeout")?,
             },
-            "fatal" => What::Fatal { why: why() },
+            "fatal" => What::Fatal { why: plain.join(" ") },
             "copies" => What::Copies {
                 op,
                 group: self.participant(plain.get(1)?),
@@ -266,15 +290,7 @@ impl History {
                 offset: offset("offset")?,
             },
             "hanging" => What::Hanging { place: place?, offset: offset("offset")? },
-            "gone" => What::Gone { place: place?, from: offset("from")?, to: offset("to")? },
-            "log" => {
-                let committed = *plain.get(1)? == "committed";
-                let (offset, id) = (offset("offset")?, number("id")?);
-                What::Log { place: place?, offset, id, digest: digest()?, committed }
-            }
             _ => return None,
-        };
-        self.push(at, who, what);
-        Some(())
+        })
     }
 }

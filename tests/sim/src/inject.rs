@@ -107,7 +107,8 @@ impl World<'_> {
             | Fault::CoordinatorsLoading
             | Fault::LeaderMovedWaiting
             | Fault::TopicRecreated
-            | Fault::TopicGrown => self.on_transactions(fault, rng)?,
+            | Fault::TopicGrown
+            | Fault::EndLate => self.on_transactions(fault, rng)?,
             _ if fault > Fault::ProcessCrashed => self.on_transactional_request(fault, rng),
             _ => self.on_request(fault, rng),
         };
@@ -354,11 +355,16 @@ impl World<'_> {
         self.cluster.clear_injections();
         self.cluster.throttle(0);
         self.cluster.coordinators_loading(0);
+        self.late_end_us = 0;
         self.reach.iter_mut().for_each(|reach| *reach = Reach::Open);
         let nodes = self.cluster.nodes().len() as i32;
         (0..nodes).filter(|node| Some(*node) != stays_dead).for_each(|node| self.cluster.start_node(node));
         if let Some(node) = stays_dead {
             self.cluster.kill_node(node);
+        }
+        // It was deleted, and is to be made anew.
+        if self.cluster.topic(TOPICS[1]).is_none() {
+            let _ = self.cluster.create_topic(TOPICS[1], 3);
         }
         let all: Vec<(String, usize)> =
             self.cluster.topics().map(|t| (t.name.clone(), t.partitions.len())).collect();

@@ -25,6 +25,7 @@ impl World<'_> {
             Fault::CoordinatorsLoading => {
                 self.cluster.coordinators_loading(self.now + rng.between(100 * MS, 10 * S));
             }
+            Fault::EndLate => self.late_end_us = rng.between(300 * MS, 6 * S),
             Fault::LeaderMovedWaiting => self.move_while_waiting(rng)?,
             Fault::TopicRecreated => undo.extend(self.recreate(rng)?),
             _ => {

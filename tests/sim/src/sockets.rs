@@ -203,6 +203,10 @@ impl World<'_> {
             link.transmit = Some(transmit);
             return;
         }
+        // Never after the client is gone where the broker could not tell.
+        if self.late_end_us > 0 && bytes.get(4..6) == Some(&[0, 26]) && bytes.len() == transmit.len() {
+            link.up.pause(now, std::mem::take(&mut self.late_end_us));
+        }
         transmit.advance(bytes.len());
         let done = transmit.is_done();
         let (arrival, cut) = link.up.send(now, &bytes);

@@ -62,6 +62,8 @@ pub struct World<'m> {
     /// The cut that the connection after the next one gets.
     pub cut_after_next: Cuts,
     pub(crate) links: BTreeMap<u32, Link<'m>>,
+    /// The next EndTxn arrives so many microseconds later; 0 for in time.
+    pub late_end_us: u64,
     /// The time for the next fault has come.
     pub fault_due: bool,
     queue: BTreeMap<(u64, u64), Event>,
@@ -97,6 +99,7 @@ impl<'m> World<'m> {
             next_cut: (None, None),
             cut_after_next: (None, None),
             links: BTreeMap::new(),
+            late_end_us: 0,
             fault_due: false,
             queue: BTreeMap::new(),
             serial: 0,

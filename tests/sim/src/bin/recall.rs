@@ -1,11 +1,12 @@
 //! `recall [--seeds N] [--hours H] [NAME…]`: makes each known bug again, and counts the seeds until the simulation
 //! notices. A bug that it does not notice is a failure of the simulation.
 
-use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::ExitCode;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::process::{Command, ExitCode};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
 
 use kafka_client_core::recall::{Bug, set};
 use kafka_sim::run::run_life;
@@ -52,17 +53,23 @@ const BUGS: &[(Life, &[Bug])] = &[
 /// Conditions alone: nothing may be noticed.
 const SOUND: &[&[Bug]] = &[&[], &[Bug::NearLastSequence], &[Bug::NearLastEpoch]];
 
+/// A client that does not return for so long never will.
+const HUNG: Duration = Duration::from_secs(60);
+
 struct Options {
+    /// A process for each bug: one that never returns ends with its process.
+    alone: bool,
     seeds: u64,
     virtual_us: u64,
     names: Vec<String>,
 }
 
 fn options() -> Option<Options> {
-    let mut options = Options { seeds: 400, virtual_us: 72_000_000, names: Vec::new() };
+    let mut options = Options { alone: false, seeds: 400, virtual_us: 108_000_000, names: Vec::new() };
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         match arg.as_str() {
+            "--alone" => options.alone = true,
             "--seeds" => options.seeds = args.next()?.parse().ok()?,
             "--hours" => options.virtual_us = (args.next()?.parse::<f64>().ok()? * 3.6e9) as u64,
             name => options.names.push(name.to_owned()),
@@ -82,30 +89,41 @@ fn violation(seed: u64, life: Life, virtual_us: u64) -> Option<String> {
 
 /// Seeds run until one notices, and what it says; seeds run, where none does.
 fn hunt(seeds: u64, life: Life, virtual_us: u64) -> (u64, Option<String>) {
-    let next = AtomicU64::new(0);
-    let stop = AtomicBool::new(false);
-    let found = Mutex::new(BTreeMap::new());
+    let next = Arc::new(AtomicU64::new(0));
+    let (sender, results) = channel();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                while !stop.load(Ordering::Relaxed) {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= seeds {
-                        break;
-                    }
-                    if let Some(text) = violation(seed, life, virtual_us) {
-                        stop.store(true, Ordering::Relaxed);
-                        if let Ok(mut found) = found.lock() {
-                            found.insert(seed, text);
-                        }
-                    }
+    for _ in 0..threads {
+        let (next, sender) = (Arc::clone(&next), sender.clone());
+        std::thread::spawn(move || {
+            loop {
+                let seed = next.fetch_add(1, Ordering::Relaxed);
+                if seed >= seeds || sender.send((seed, violation(seed, life, virtual_us))).is_err() {
+                    break;
                 }
-            });
+            }
+        });
+    }
+    drop(sender);
+    let mut done = 0;
+    loop {
+        match results.recv_timeout(HUNG) {
+            Ok((seed, Some(text))) => return (seed + 1, Some(text)),
+            Ok((_, None)) => done += 1,
+            Err(RecvTimeoutError::Disconnected) => return (seeds, None),
+            Err(RecvTimeoutError::Timeout) => return (done + 1, Some("S7: the client never returns".into())),
         }
+    }
+}
+
+/// Hunts for a bug in a process of its own; whether it was found.
+fn hunt_apart(options: &Options, name: &str) -> bool {
+    let child = std::env::current_exe().and_then(|program| {
+        Command::new(program)
+            .args(["--alone", "--seeds", &options.seeds.to_string()])
+            .args(["--hours", &(options.virtual_us as f64 / 3.6e9).to_string(), name])
+            .status()
     });
-    let found = found.into_inner().unwrap_or_default();
-    found.into_iter().next().map_or((seeds, None), |(seed, text)| (seed + 1, Some(text)))
+    child.is_ok_and(|status| status.success())
 }
 
 fn main() -> ExitCode {
@@ -120,7 +138,7 @@ fn main() -> ExitCode {
             || options.names.iter().any(|n| !name.is_empty() && name.starts_with(n.as_str()))
     };
     let mut failed = false;
-    for bugs in SOUND.iter().filter(|bugs| wanted(bugs)) {
+    for bugs in SOUND.iter().filter(|bugs| wanted(bugs) && !options.alone) {
         set(bugs);
         for life in [Life::Plain, Life::Transactions] {
             if let (seeds, Some(text)) = hunt(options.seeds.min(40), life, options.virtual_us) {
@@ -130,9 +148,13 @@ fn main() -> ExitCode {
         }
     }
     for (life, bugs) in BUGS.iter().filter(|(_, bugs)| wanted(bugs)) {
+        let name = bugs.first().map_or(String::new(), |bug| format!("{bug:?}"));
+        if !options.alone {
+            failed |= !hunt_apart(&options, &name);
+            continue;
+        }
         set(bugs);
         let (seeds, found) = hunt(options.seeds, *life, options.virtual_us);
-        let name = bugs.first().map_or(String::new(), |bug| format!("{bug:?}"));
         match found {
             Some(text) => {
                 println!("{name:<30} {seeds:>4} seeds  {}", text.chars().take(100).collect::<String>())

@@ -26,6 +26,9 @@ struct Hold {
     timeout_us: u64,
 }
 
+/// A part of an input: from, to, and the transaction that copied it.
+type Part = (i64, i64, u64);
+
 /// A producer may find out a little earlier than its own clock says that its transaction lasts too long.
 const SLACK_US: u64 = 100_000;
 
@@ -198,7 +201,7 @@ impl Index<'_> {
 
     /// C7: what was committed of an input is each offset once, and the group goes on behind it.
     fn copies(&mut self, txns: &BTreeMap<(u16, u64), Txn>, found: &BTreeMap<(u16, u64), Found>) {
-        let mut copied: BTreeMap<(u16, Place), Vec<(i64, i64, u64)>> = BTreeMap::new();
+        let mut copied: BTreeMap<(u16, Place), Vec<Part>> = BTreeMap::new();
         let mut ends: BTreeMap<(u16, Place), i64> = BTreeMap::new();
         let mut torn = false;
         for entry in &self.history.entries {
