@@ -11,6 +11,7 @@ use kafka_proto::messages::partitions::{
     ReassignableTopic,
 };
 use kafka_proto::{Array, ErrorCode, Message, Request};
+use kafka_std::Admin;
 
 /// The version of both requests: the first.
 const VERSION: i16 = 0;
@@ -36,10 +37,16 @@ pub fn reassign(bootstrap: &str, topic: &str, partitions: u32, to: impl Fn(i32) 
         assert_eq!(partition.error_code, ErrorCode::NONE, "{partition:?}");
     }
     let deadline = Instant::now() + PATIENCE;
-    while under_way(bootstrap) > 0 {
+    while under_way(bootstrap) > 0 || where_they_are(bootstrap, topic).is_none_or(|found| found != replicas) {
         assert!(Instant::now() < deadline, "{topic} does not get to where it was sent");
         std::thread::sleep(Duration::from_millis(100));
     }
+}
+
+/// The nodes of each partition, in their order.
+fn where_they_are(bootstrap: &str, topic: &str) -> Option<Vec<Vec<i32>>> {
+    let cluster = Admin::connect(bootstrap).ok()?.metadata(Some(&[topic])).ok()?;
+    Some(cluster.topics.first()?.partitions.iter().map(|p| p.replicas.clone()).collect())
 }
 
 /// How many topics have partitions that move.
