@@ -111,6 +111,32 @@ pub struct ProducerConfig {
     pub codec: Codec,
     /// `compression.<codec>.level`, where the codec has levels.
     pub compression_level: Option<i32>,
+    /// `partitioner.*`.
+    pub partitioner: PartitionerConfig,
+}
+
+/// How the default partitioner chooses (KIP-794).
+#[derive(Clone, Copy, Debug)]
+pub struct PartitionerConfig {
+    /// `partitioner.ignore.keys`: records with a key are spread like those without one.
+    pub ignore_keys: bool,
+    /// `partitioner.adaptive.partitioning.enable`: a partition whose batches pile up gets fewer records without a key.
+    pub adaptive: bool,
+    /// `partitioner.availability.timeout.ms`: with `adaptive`, a partition of which a batch could not be sent for so
+    /// long gets none, if there is another; 0 switches that off.
+    pub availability_timeout: Duration,
+}
+
+impl PartitionerConfig {
+    /// Java's defaults.
+    pub const DEFAULT: PartitionerConfig =
+        PartitionerConfig { ignore_keys: false, adaptive: true, availability_timeout: Duration(0) };
+}
+
+impl Default for PartitionerConfig {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
 }
 
 impl ProducerConfig {
@@ -126,6 +152,7 @@ impl ProducerConfig {
         retries: i32::MAX as u32,
         codec: Codec::None,
         compression_level: None,
+        partitioner: PartitionerConfig::DEFAULT,
     };
 }
 

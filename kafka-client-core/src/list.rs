@@ -59,6 +59,11 @@ pub(crate) fn enlist<T: Linked>(entries: &mut Table<'_, T>, list: &mut List, wai
     list.tail = index;
 }
 
+/// Takes all entries off a list.
+pub(crate) fn clear<T: Linked>(entries: &mut Table<'_, T>, list: &mut List, wait: T::Wait) {
+    while delist(entries, list, wait).is_some() {}
+}
+
 /// Takes the first entry off a list.
 pub(crate) fn delist<T: Linked>(entries: &mut Table<'_, T>, list: &mut List, wait: T::Wait) -> Option<u32> {
     let index = list.head;

@@ -217,6 +217,12 @@ impl<'m> Net<'m> {
         self.conns.position(|c| c.broker == broker && c.role == role && c.accepts(now, max))
     }
 
+    /// A connection to any broker that takes a request now, other than a fetch.
+    pub(crate) fn accepting_any(&self, now: Instant) -> Option<u32> {
+        let max = self.config.max_in_flight;
+        Some(self.conns.position(|c| c.role == Role::Main && c.accepts(now, max))).filter(|conn| *conn != NIL)
+    }
+
     /// Enters an encoded request into its connection: from here on an answer is due.
     pub(crate) fn enter(
         &mut self,

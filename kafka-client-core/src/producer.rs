@@ -27,7 +27,7 @@ use kafka_proto::record::{Codec, NewRecord};
 
 pub use accumulator::{AppendError, Appended, Progress};
 pub use batch::{BatchId, Delivery, Outcome, SendError, Ticket};
-pub use partitioner::{murmur2, partition_for_key};
+pub use partitioner::{DefaultPartitioner, Partitioner, Partitions, RoundRobin, murmur2, partition_for_key};
 pub(crate) use seal::Scratch;
 pub use seal::Seal;
 pub use transaction::{GroupMetadata, TransactionError, TransactionState};
@@ -142,6 +142,9 @@ impl<'m> Producer<'m> {
                 setting: "transactional.id",
                 rule: "not empty, with enable.idempotence=true",
             });
+        }
+        if timeout.as_millis_i32() == 0 {
+            return Err(ConfigError { setting: "transaction.timeout.ms", rule: "at least 1 ms" });
         }
         self.txn = Transaction::new(Some(id), timeout.as_millis_i32());
         Ok(self)
@@ -260,20 +263,11 @@ impl<'m> Producer<'m> {
         if partitions == 0 {
             return Err(self.no_partitions(topic));
         }
-        let keyless = partition.is_none() && record.key.is_none();
+        let keyless = partition.is_none() && (record.key.is_none() || self.ignores_keys());
         let number = match (partition, record.key) {
             (Some(number), _) => number,
-            (None, Some(key)) => partition_for_key(key, partitions),
-            (None, None) => {
-                let size = u32::try_from(self.acc.fill.limit()).unwrap_or(u32::MAX);
-                let (topics, queues) = (&self.net.topics, &self.acc.partitions);
-                let load = |number: u32| {
-                    let index = topics.partition(topic, number);
-                    // One without a leader only if there is no other.
-                    if topics.partitions[index].leader == NIL { u32::MAX } else { queues[index].queued }
-                };
-                self.sticky[topic.0].current(partitions, size, &mut self.net.random, load)
-            }
+            (None, Some(key)) if !keyless => partition_for_key(key, partitions),
+            _ => self.sticky_partition(now, topic, partitions),
         };
         let index = self.net.topics.partition(topic, number);
         if index == NIL {
@@ -288,6 +282,11 @@ impl<'m> Producer<'m> {
             self.sticky[topic.0].took(bytes.saturating_add(8));
         }
         Ok(Appended { ticket, partition: number, progress })
+    }
+
+    #[inline]
+    fn ignores_keys(&self) -> bool {
+        cfg!(feature = "partitioner") && self.config.partitioner.ignore_keys
     }
 
     /// The record does not fit into an open batch.
@@ -343,11 +342,11 @@ impl<'m> Producer<'m> {
     }
 
     /// Gives up: what was never sent resolves `NotWritten`, what is under way `Indeterminate`; connections close.
-    pub fn abort(&mut self, now: Instant) {
+    pub fn abort(&mut self) {
         self.closed = true;
         while self.acc.pool.oldest() != NIL {
             let slot = self.acc.pool.oldest();
-            self.fail(now, slot, SendError::Closed);
+            self.fail(slot, SendError::Closed);
         }
         self.close_when_done();
     }

@@ -12,6 +12,7 @@ use kafka_proto::record::{Codec, NewRecord};
 use support::Wire;
 
 const SECOND: Duration = Duration::from_millis(1000);
+const FIVE_SECONDS: Duration = Duration::from_millis(5_000);
 const MINUTE: Duration = Duration::from_millis(60_000);
 
 fn cluster(nodes: i32) -> Config {
@@ -173,6 +174,33 @@ fn a_dead_bootstrap_address_and_a_dead_address_of_a_name_are_passed_over() {
     let mut producer = Producer::new(ClientConfig::DEFAULT, config, bootstrap, memory).expect("a producer");
     all_acked(&produce(&mut wire, &mut producer, 10), 10);
     assert!(producer.troubles().any(|(host, _)| host.name == "nowhere"));
+}
+
+#[test]
+fn where_there_is_one_connection_a_cut_one_is_replaced_in_time() {
+    let config = ProducerConfig { batch_size: 512, ..ProducerConfig::DEFAULT };
+    for seed in 0..20 {
+        let mut resources: Resources<'_, 1, 3, 1, 3, 4, 512, 512, 256> = Resources::new();
+        let bootstrap = [("localhost".into(), 9092)];
+        let client = ClientConfig { seed, ..ClientConfig::DEFAULT };
+        let mut producer = Producer::new(client, config, bootstrap, resources.lend()).expect("a producer");
+        let mut wire = Wire::new(cluster(1));
+        // Opening a connection takes as long as the backoff: another may become possible meanwhile.
+        wire.tick = Duration::from_millis(10);
+        let mut out = produce(&mut wire, &mut producer, 1);
+        let topic = producer.topic("t".into()).expect("a topic");
+        for round in 1..=10 {
+            let record = NewRecord { value: Some(b"value"), ..NewRecord::default() };
+            producer.append(wire.now, topic, None, &record).expect("room");
+            wire.cut(&mut producer);
+            producer.flush(wire.now);
+            // Backoffs are a second at most; the delivery timeout, which would end the wait too, is two minutes.
+            let flushed =
+                wire.run_until(&mut producer, FIVE_SECONDS, seal_and_collect(&mut out), |p| !p.unresolved());
+            assert!(flushed, "seed {seed}: nothing happens after cut {round}");
+        }
+        all_acked(&out, 11);
+    }
 }
 
 #[test]

@@ -1,6 +1,8 @@
-//! The cluster as an operator sees it: what there is, and topics to be created or deleted. Blocking.
+//! The cluster as an operator sees it: what there is, topics to be created or deleted, and how far groups have read.
+//! Blocking.
 
 mod link;
+mod offsets;
 
 use std::time::Duration;
 
@@ -17,6 +19,7 @@ use kafka_proto::wire::Array;
 use crate::config::bootstrap;
 use crate::error::{ConfigError, Error};
 use link::Link;
+pub use offsets::CommittedOffset;
 
 /// A connection to a cluster, for its operator.
 ///

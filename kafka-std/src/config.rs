@@ -129,6 +129,23 @@ mod tests {
     }
 
     #[test]
+    fn every_setting_of_a_producer_has_a_test_that_shows_its_effect() {
+        fn set<S>(table: &[Row<S>]) -> Vec<&'static str> {
+            table.iter().filter(|row| matches!(row.2, Use::Set(_))).map(|row| row.0).collect()
+        }
+        let listed = include_str!("../tests/options.rs");
+        let missing: Vec<_> = [set(COMMON), set(PRODUCER)]
+            .concat()
+            .into_iter()
+            .filter(|name| {
+                !listed.contains(&format!("(\"{name}\", \""))
+                    && !listed.contains(&format!("\n        \"{name}\",\n"))
+            })
+            .collect();
+        assert_eq!(missing, [""; 0]);
+    }
+
+    #[test]
     fn no_name_stands_twice() {
         let twice = |mut all: Vec<&str>| {
             let before = all.len();

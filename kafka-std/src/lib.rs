@@ -72,10 +72,11 @@ pub use error::TransactionError;
 pub use error::{ConfigError, ConsumeError, Error, SendError, Trouble, Unavailable};
 pub use kafka_client_core::config::{Acks, Isolation};
 pub use kafka_proto::ErrorCode;
-pub use kafka_proto::record::{Codec, Header};
+pub use kafka_proto::record::{Codec, Header, NewRecord};
 pub use producer::ConsumerGroup;
 pub use producer::{
-    Delivery, DeliveryError, DeliveryResult, Producer, ProducerBuilder, Record, RecordMetadata, Topic,
+    Delivery, DeliveryError, DeliveryResult, Interceptor, Outgoing, OwnedRecord, Partitioner, Partitions,
+    Producer, ProducerBuilder, Record, RecordMetadata, RoundRobin, Topic,
 };
 
 /// A client id as the core wants it, for the life of the program. Each is kept once.

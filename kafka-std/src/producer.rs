@@ -4,9 +4,12 @@ mod append;
 mod builder;
 mod delivery;
 mod finish;
+mod interceptor;
 mod listeners;
 mod pace;
+mod partitioning;
 mod record;
+mod returned;
 mod shared;
 mod state;
 mod transaction;
@@ -18,12 +21,17 @@ use std::time::{Duration, Instant as StdInstant};
 pub use builder::ProducerBuilder;
 pub(crate) use builder::ProducerSettings;
 pub use delivery::{Cause, Delivery, DeliveryError, DeliveryResult, RecordMetadata};
+pub use interceptor::{Interceptor, Outgoing};
+pub use kafka_client_core::producer::{DefaultPartitioner, Partitioner, Partitions};
+pub use partitioning::RoundRobin;
 pub use record::{Destination, Header, Record, Topic};
+pub use returned::OwnedRecord;
 pub use transaction::{ConsumerGroup, Member};
 
 use crate::error::{Error, SendError};
 use crate::io::Shared;
 use append::{Attempt, take_delivery};
+use interceptor::Chain;
 use state::{Place, Room, State};
 
 /// Sends records to a Kafka cluster, from any number of threads and tasks.
@@ -52,6 +60,7 @@ pub struct Producer {
 struct Handle {
     shared: Arc<Shared<State>>,
     room: Arc<Room>,
+    interceptors: Option<Chain>,
     max_block: Duration,
     bootstrap: Vec<String>,
     /// Tells its topics from those of other producers.
@@ -62,8 +71,7 @@ impl Drop for Handle {
     fn drop(&mut self) {
         let wake = {
             let mut state = self.shared.lock();
-            let now = self.shared.clock.now();
-            state.core.abort(now);
+            state.core.abort();
             state.wake()
         };
         if wake {
@@ -116,10 +124,23 @@ impl Producer {
     /// See [`SendError`]. The record was not taken.
     #[inline]
     pub fn send(&self, record: Record<'_>) -> Result<Delivery, SendError> {
-        match self.attempt(&record, true, take_delivery) {
+        self.intercepted(record, |record| match self.attempt(&record, true, take_delivery) {
             Attempt::Done(delivery) => Ok(delivery),
             Attempt::Never(error) => Err(*error),
-            Attempt::Later(_) => self.blocking(&record, take_delivery),
+            Attempt::Later(_, partition) => self.blocking(Record { partition, ..record }, take_delivery),
+        })
+    }
+
+    /// Shows the record to the interceptors, if there are any, and sends it.
+    #[inline(always)]
+    fn intercepted<T>(
+        &self,
+        record: Record<'_>,
+        send: impl FnOnce(Record<'_>) -> Result<T, SendError>,
+    ) -> Result<T, SendError> {
+        match &self.handle.interceptors {
+            None => send(record),
+            Some(chain) => chain.send(record, send),
         }
     }
 
@@ -130,11 +151,11 @@ impl Producer {
     /// topic's partitions.
     #[inline]
     pub fn try_send(&self, record: Record<'_>) -> Result<Delivery, SendError> {
-        match self.attempt(&record, false, take_delivery) {
+        self.intercepted(record, |record| match self.attempt(&record, false, take_delivery) {
             Attempt::Done(delivery) => Ok(delivery),
             Attempt::Never(error) => Err(*error),
-            Attempt::Later(error) => Err(self.in_vain(&record, error, Duration::ZERO)),
-        }
+            Attempt::Later(error, _) => Err(self.in_vain(&record, error, Duration::ZERO)),
+        })
     }
 
     /// As [`send`](Self::send), waiting for room without blocking the thread. Cancel-safe: dropped before it is ready,
@@ -142,9 +163,16 @@ impl Producer {
     ///
     /// # Errors
     /// See [`SendError`].
-    pub async fn send_async(&self, record: Record<'_>) -> Result<Delivery, SendError> {
+    pub async fn send_async(&self, mut record: Record<'_>) -> Result<Delivery, SendError> {
         let begin = StdInstant::now();
-        std::future::poll_fn(|cx| self.poll_send(&record, begin, cx)).await
+        let Some(chain) = &self.handle.interceptors else {
+            return std::future::poll_fn(|cx| self.poll_send(&mut record, begin, cx)).await;
+        };
+        let outgoing = chain.on_send(record);
+        let headers = outgoing.header_list();
+        let mut record = outgoing.record(&headers);
+        let sent = std::future::poll_fn(|cx| self.poll_send(&mut record, begin, cx)).await;
+        sent.inspect_err(|error| chain.on_refused(&outgoing, error))
     }
 
     /// Sends a record whose result goes to the handler set with [`ProducerBuilder::on_delivery`], together with
@@ -158,11 +186,11 @@ impl Producer {
             state.listen(place, timestamp, token);
             Some(())
         };
-        match self.attempt(&record, true, take) {
+        self.intercepted(record, |record| match self.attempt(&record, true, take) {
             Attempt::Done(()) => Ok(()),
             Attempt::Never(error) => Err(*error),
-            Attempt::Later(_) => self.blocking(&record, take),
-        }
+            Attempt::Later(_, partition) => self.blocking(Record { partition, ..record }, take),
+        })
     }
 
     /// Sends a record whose result goes to `callback`, on the producer's I/O thread: be brief there. Costs an
@@ -176,9 +204,11 @@ impl Producer {
         callback: impl FnOnce(DeliveryResult) + Send + 'static,
     ) -> Result<(), SendError> {
         let mut callback: Option<listeners::Callback> = Some(Box::new(callback));
-        self.blocking(&record, |state, place, timestamp| {
-            state.call_back(place, timestamp, callback.take()?);
-            Some(())
+        self.intercepted(record, |record| {
+            self.blocking(record, |state, place, timestamp| {
+                state.call_back(place, timestamp, callback.take()?);
+                Some(())
+            })
         })
     }
 
@@ -189,6 +219,9 @@ impl Producer {
     /// That of the first record that was refused: those before it, as many as `deliveries` grew, were taken.
     pub fn send_all(&self, records: &[Record<'_>], deliveries: &mut Vec<Delivery>) -> Result<(), SendError> {
         deliveries.reserve(records.len());
+        if self.handle.interceptors.is_some() {
+            return records.iter().try_for_each(|record| self.send(*record).map(|d| deliveries.push(d)));
+        }
         self.send_many(records, |state, place, _, timestamp| {
             deliveries.push(take_delivery(state, place, timestamp)?);
             Some(())
@@ -200,6 +233,10 @@ impl Producer {
     /// # Errors
     /// That of the first record that was refused: those before it were taken.
     pub fn send_all_with(&self, records: &[Record<'_>], first_token: u64) -> Result<(), SendError> {
+        if self.handle.interceptors.is_some() {
+            let mut tokens = (0..).map(|index: u64| first_token.wrapping_add(index));
+            return records.iter().zip(&mut tokens).try_for_each(|(r, token)| self.send_with(*r, token));
+        }
         self.send_many(records, |state, place, index, timestamp| {
             state.listen(place, timestamp, first_token.wrapping_add(index as u64));
             Some(())

@@ -116,3 +116,52 @@ fn block_on<F: Future>(future: F) -> F::Output {
         std::thread::park_timeout(Duration::from_secs(1));
     }
 }
+
+#[test]
+fn committed_offsets_can_be_read_and_those_of_an_open_transaction_are_waited_for() {
+    let server = server();
+    let mut admin =
+        kafka_std::Admin::connect_within(&server.bootstrap(), Duration::from_secs(5)).expect("a broker");
+    let offsets = |admin: &mut kafka_std::Admin, asked: Option<&[(&str, i32)]>| {
+        let found = admin.committed("g", asked).expect("an answer");
+        found.into_iter().map(|o| (o.topic, o.partition, o.offset)).collect::<Vec<_>>()
+    };
+    let in_0 = |offset| ("in".to_owned(), 0, offset);
+    assert_eq!(offsets(&mut admin, None), []);
+    let asked = [("in", 0), ("t", 2), ("in", 1)];
+    let none = [in_0(None), ("in".to_owned(), 1, None), ("t".to_owned(), 2, None)];
+    assert_eq!(offsets(&mut admin, Some(&asked)), none);
+
+    let producer = producer(&server, "a");
+    let group = ConsumerGroup::new("g");
+    producer.init_transactions().expect("a coordinator");
+    producer.begin_transaction().expect("ready");
+    producer.send_offsets(&group, &[("in", 0, 7), ("t", 1, 3)]).expect("open");
+    producer.commit_transaction().expect("committed");
+    assert_eq!(offsets(&mut admin, Some(&[("in", 0)])), [in_0(Some(7))]);
+    assert_eq!(offsets(&mut admin, None), [in_0(Some(7)), ("t".to_owned(), 1, Some(3))]);
+
+    // The offsets are at the group's coordinator, and the transaction does not end.
+    let loading = kafka_broker::Action::Error(kafka_std::ErrorCode::COORDINATOR_LOAD_IN_PROGRESS);
+    server.with(|c| c.inject_many(kafka_proto::ApiKey::END_TXN, None, 0, 1_000_000, loading));
+    producer.begin_transaction().expect("ready");
+    producer.send_offsets(&group, &[("in", 0, 9)]).expect("open");
+    std::thread::scope(|scope| {
+        let committing = scope.spawn(|| producer.commit_transaction());
+        let until = std::time::Instant::now() + SOON;
+        let mut hasty = kafka_std::Admin::connect_within(&server.bootstrap(), Duration::from_millis(1))
+            .expect("a broker");
+        loop {
+            match hasty.committed("g", Some(&[("in", 0)])) {
+                Err(kafka_std::Error::Broker {
+                    code: kafka_std::ErrorCode::UNSTABLE_OFFSET_COMMIT, ..
+                }) => break,
+                other => assert!(std::time::Instant::now() < until, "never unstable: {other:?}"),
+            }
+        }
+        let waiting = scope.spawn(|| offsets(&mut admin, Some(&[("in", 0)])));
+        server.with(|c| c.clear_injections());
+        assert_eq!(waiting.join().expect("offsets"), [in_0(Some(9))]);
+        committing.join().expect("a commit").expect("committed");
+    });
+}

@@ -296,7 +296,7 @@ fn settings_that_cannot_be_are_errors_that_name_them() {
     assert!(error("bootstrap.servers=broker").contains("the port is missing"));
     assert_eq!(with("linger.msec=5"), "linger.msec: no such setting; did you mean linger.ms?");
     assert_eq!(with("acks=2"), "acks: \"2\" is not allowed: must be one of 0, 1, all (or -1, which is all)");
-    assert!(with("partitioner.class=org.x.P").starts_with("partitioner.class: not supported yet"));
+    assert!(with("partitioner.class=org.x.P").contains("give the builder a Partitioner"));
     assert!(with("security.protocol=SASL_SSL").contains("only PLAINTEXT"));
     assert!(with("acks=1\nenable.idempotence=true").starts_with("acks: must be all"));
     assert!(with("delivery.timeout.ms=100").starts_with("delivery.timeout.ms: must be at least linger.ms"));

@@ -5,9 +5,10 @@ use core::net::SocketAddr;
 use super::Consumer;
 use super::cursor::Wait;
 use super::fetch::AfterFetch;
-use crate::list::delist;
+use crate::list::{clear, delist};
 use crate::machine::Machine;
 use crate::net::api::Api;
+use crate::net::broker::Role;
 use crate::net::{Action, Closed, ConnId, Host, HostId, Inbound, RxBuf, Transmit};
 use crate::recall::recalled;
 use crate::storage::NIL;
@@ -19,6 +20,17 @@ impl<'m> Consumer<'m> {
         while let Some(index) = delist(&mut self.cursors, &mut waiting, Wait::Delayed) {
             self.touch(now, index);
         }
+    }
+
+    /// Who waits for a broker that no longer leads it, and perhaps never comes back, waits for another one now.
+    fn on_metadata(&mut self, now: Instant) {
+        for broker in self.net.brokers.indices() {
+            for (role, work) in [Role::Main, Role::Fetch].into_iter().zip(&mut self.net.brokers[broker].work)
+            {
+                clear(&mut self.cursors, work, role.into());
+            }
+        }
+        self.touch_all(now);
     }
 }
 
@@ -65,7 +77,7 @@ impl<'m> Machine<'m> for Consumer<'m> {
             match self.net.receive(now, conn, &mut rx) {
                 Inbound::Done => break,
                 Inbound::Handled => {}
-                Inbound::Metadata => self.touch_all(now),
+                Inbound::Metadata => self.on_metadata(now),
                 Inbound::Reply(reply) if reply.request.api == Api::Fetch => {
                     match self.on_fetch(now, conn, rx, reply) {
                         AfterFetch::ReadOn(next) => rx = next,

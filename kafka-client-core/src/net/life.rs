@@ -194,7 +194,7 @@ impl<'m> Net<'m> {
         next
     }
 
-    fn has_conn(&self, broker: u32, role: Role) -> bool {
+    pub(super) fn has_conn(&self, broker: u32, role: Role) -> bool {
         self.conns.iter().any(|c| c.broker == broker && c.role == role && c.state != State::Free)
     }
 
@@ -207,8 +207,7 @@ impl<'m> Net<'m> {
     pub(crate) fn poll_action(&mut self, now: Instant) -> Option<Action> {
         let closing = self.conns.position(|c| c.state == State::Closing);
         if closing != NIL {
-            self.conns[closing].state = State::Closed;
-            return Some(Action::Close(self.id(closing)));
+            return self.close(closing);
         }
         if self.closing && !recalled!(F4OpenAfterClose) {
             return None;
@@ -233,12 +232,21 @@ impl<'m> Net<'m> {
         None
     }
 
+    /// The adapter is to close this one, if there is one.
+    fn close(&mut self, conn: u32) -> Option<Action> {
+        if conn == NIL {
+            return None;
+        }
+        self.conns[conn].state = State::Closed;
+        Some(Action::Close(self.id(conn)))
+    }
+
     fn open(&mut self, now: Instant, broker: u32, role: Role) -> Option<Action> {
         if self.brokers[broker].resolution == Resolution::Unknown {
             self.brokers[broker].resolution = Resolution::Asked;
             return Some(Action::Resolve(HostId(broker)));
         }
-        let index = self.free_conn()?;
+        let Some(index) = self.free_conn() else { return self.make_room() };
         let Some(address) = self.brokers[broker].next_address() else {
             self.brokers[broker].resolution = Resolution::Asked;
             return Some(Action::Resolve(HostId(broker)));
@@ -252,7 +260,7 @@ impl<'m> Net<'m> {
         Some(Action::Connect(self.id(index), address))
     }
 
-    /// A free entry. Where none is left, an idle connection is closed, so that its entry can be had soon.
+    /// A free entry.
     fn free_conn(&mut self) -> Option<u32> {
         let free = self.conns.position(|c| c.state == State::Free);
         if free != NIL {
@@ -261,11 +269,16 @@ impl<'m> Net<'m> {
         if self.conns.room() > 0 {
             return self.conns.push(super::Connection { broker: NIL, ..Default::default() }).ok();
         }
-        let idle = self.conns.position(|c| self.is_idle(c));
-        if idle != NIL {
-            self.conns[idle].state = State::Closing;
-        }
         None
+    }
+
+    /// Closes an idle connection, so that its entry can be had; one at a time, or all would go for the sake of one.
+    fn make_room(&mut self) -> Option<Action> {
+        if self.conns.position(|c| c.state == State::Closed) != NIL {
+            return None;
+        }
+        let idle = self.conns.position(|c| self.is_idle(c));
+        self.close(idle)
     }
 
     /// Asks for every connection to be closed; none is opened any more.

@@ -74,23 +74,32 @@ impl<'m> Net<'m> {
         if refresh.in_flight || self.closing {
             return Instant::NEVER;
         }
-        if refresh.wanted { self.any_broker_at(refresh.not_before) } else { refresh.due }
+        if refresh.wanted { self.broker_at(NIL, refresh.not_before) } else { refresh.due }
     }
 
-    /// When a request to any broker, which may go from `not_before` on, can be begun if nothing is handed in before.
-    /// What is being opened, resolved, written or answered is handed in.
-    pub(crate) fn any_broker_at(&self, not_before: Instant) -> Instant {
+    /// When a request to this broker ([`NIL`]: to any), which may go from `not_before` on, can be begun if nothing is
+    /// handed in before. What is being opened, resolved, written or answered is handed in.
+    pub(crate) fn broker_at(&self, broker: u32, not_before: Instant) -> Instant {
         let max = usize::from(self.config.max_in_flight);
-        let main = || self.conns.iter().filter(|c| c.role == Role::Main && c.state != State::Free);
+        let meant = |index: u32| broker == NIL || index == broker;
+        let main = || {
+            self.conns.iter().filter(|c| c.role == Role::Main && c.state != State::Free && meant(c.broker))
+        };
         let ready =
             |c: &&super::Connection<'_>| c.state == State::Ready && !c.writing && c.in_flight.len() < max;
         if let Some(unmuted) = main().filter(ready).map(|c| c.muted_until).reduce(Instant::min) {
             return not_before.max(unmuted);
         }
-        if main().next().is_some() || self.brokers.iter().any(|b| b.resolution == Resolution::Asked) {
+        let brokers = || self.brokers.indices().filter(|b| meant(*b)).map(|b| &self.brokers[b]);
+        if main().next().is_some() || brokers().any(|b| b.resolution == Resolution::Asked) {
             return Instant::NEVER;
         }
-        let earliest = self.brokers.iter().map(|b| b.retry_at).reduce(Instant::min);
+        // While every entry for a connection is taken, whatever frees one is handed in.
+        let taken = self.conns.room() == 0 && self.conns.iter().all(|c| c.state != State::Free);
+        if taken {
+            return Instant::NEVER;
+        }
+        let earliest = brokers().map(|b| b.retry_at).reduce(Instant::min);
         not_before.max(earliest.unwrap_or(Instant::NEVER))
     }
 
@@ -106,11 +115,7 @@ impl<'m> Net<'m> {
         if !self.refresh_is_due(now) {
             return None;
         }
-        let max = self.config.max_in_flight;
-        let ready = self.conns.position(|c| c.role == Role::Main && c.accepts(now, max));
-        if ready == NIL {
-            return None;
-        }
+        let ready = self.accepting_any(now)?;
         let version = self.conns[ready].versions.of(Api::Metadata)?;
         let mut frame = self.take_frame()?;
         let names = Names(&self.topics);
@@ -254,6 +259,16 @@ impl<'m> Net<'m> {
         }
     }
 
+    /// The broker says that it does not lead the partition. Unless another leader is known by now, there is none: to ask
+    /// the same broker again before metadata has come only spends attempts.
+    pub(crate) fn forget_leader(&mut self, partition: u32, conn: ConnId) {
+        let broker = self.conn(conn).map_or(NIL, |entry| entry.broker);
+        let known = &mut self.topics.partitions[partition];
+        if known.leader == broker {
+            known.leader = NIL;
+        }
+    }
+
     /// The broker asks for silence on a connection (KIP-219). A negative time means nothing.
     pub(crate) fn mute(&mut self, now: Instant, conn: ConnId, throttle_ms: i32) {
         let Ok(ms) = u32::try_from(throttle_ms) else { return };
@@ -267,8 +282,7 @@ impl<'m> Net<'m> {
         let from = self.conns[conn.index].broker;
         let (bootstrap, advertised) = (&self.brokers[from], &self.brokers[broker]);
         let same = *bootstrap.host == *advertised.host && bootstrap.port == advertised.port;
-        let taken =
-            self.conns.iter().any(|c| c.broker == broker && c.role == Role::Main && c.state != State::Free);
+        let taken = self.has_conn(broker, Role::Main);
         if broker != NIL && bootstrap.id == BOOTSTRAP && same && !taken && from != broker {
             let addresses = self.brokers[from].addresses.clone();
             self.brokers[broker].resolved(&addresses);

@@ -85,17 +85,21 @@ impl<'m> Producer<'m> {
     /// A transaction without a record and without offsets ends where it began.
     fn ends_unheard(&mut self) -> bool {
         let ending = matches!(self.txn.state, TransactionState::Committing | TransactionState::Aborting);
-        let unheard = ending && !self.txn.begun && !self.txn.renew && !self.txn.joining;
+        let unheard = ending && !self.txn.begun && !self.txn.joining;
         let unheard = unheard && self.txn.offsets_step == OffsetsStep::None && self.acc.pool.oldest() == NIL;
         if unheard {
-            self.txn.state = TransactionState::Ready;
+            self.txn.ended();
         }
         unheard
     }
 
     pub(super) fn transaction_at(&self) -> Instant {
-        let waits = !self.txn.asked && self.txn.retry_at > Instant(0) && self.next_ask().is_some();
-        if waits { self.txn.retry_at } else { Instant::NEVER }
+        match self.next_ask() {
+            Some(ask) if !self.txn.asked && !self.net.closing => {
+                self.net.broker_at(self.target(ask), self.txn.retry_at)
+            }
+            _ => Instant::NEVER,
+        }
     }
 
     /// The transaction's next request, when a connection can take it.
@@ -104,11 +108,10 @@ impl<'m> Producer<'m> {
             return None;
         }
         let ask = self.next_ask()?;
-        let max = self.net.config.max_in_flight;
-        let target = self.target(ask);
-        let conn = self.net.conns.position(|c| {
-            c.role == Role::Main && (target == NIL || c.broker == target) && c.accepts(now, max)
-        });
+        let conn = match self.target(ask) {
+            NIL => self.net.accepting_any(now)?,
+            broker => self.net.accepting(now, broker, Role::Main),
+        };
         if conn == NIL {
             return None;
         }
@@ -128,7 +131,7 @@ impl<'m> Producer<'m> {
                 }
             }
         }
-        self.txn.begun |= !matches!(ask, Ask::Coordinator | Ask::GroupCoordinator | Ask::Init);
+        self.txn.commit_asked |= ask == Ask::End { commit: true };
         let timeout = self.net.config.request_timeout;
         let token = u32::from(ask == Ask::GroupCoordinator);
         let begin = Begin { api, version, token, timeout, answered: true };

@@ -7,7 +7,7 @@ use kafka_proto::ErrorCode;
 use super::Producer;
 use super::batch::{Place, SendError};
 use super::partition::Wait;
-use crate::list::delist;
+use crate::list::{clear, delist};
 use crate::machine::Machine;
 use crate::net::api::Api;
 use crate::net::{Action, Closed, ConnId, Host, HostId, Inbound, RxBuf, Transmit};
@@ -50,7 +50,7 @@ impl<'m> Producer<'m> {
             let (newer, partition) = (batch.newer, batch.partition);
             // One that is being sealed comes back in a moment.
             if batch.place != Place::Sealing {
-                self.fail(now, slot, SendError::TimedOut);
+                self.fail(slot, SendError::TimedOut);
                 self.settle(now, partition);
             }
             slot = newer;
@@ -73,6 +73,14 @@ impl<'m> Producer<'m> {
             if core::mem::take(&mut self.net.topics.topics[topic].recreated) {
                 self.start_anew(now, topic);
             }
+        }
+        // Who waits for a broker that no longer leads it, and perhaps never comes back, waits for another one now.
+        for broker in self.net.brokers.indices() {
+            let waits = &mut self.net.brokers[broker];
+            for work in &mut waits.work {
+                clear(&mut self.acc.partitions, work, Wait::Ready);
+            }
+            clear(&mut self.acc.partitions, &mut waits.due, Wait::Due);
         }
         self.touch_all(now);
     }

@@ -9,7 +9,7 @@ use kafka_proto::{ErrorCode, Message};
 
 use super::Producer;
 use crate::net::api::Api;
-use crate::net::broker::{Role, Trouble};
+use crate::net::broker::Trouble;
 use crate::net::{Begin, ConnId, Transmit, encode_for};
 use crate::random::backoff;
 use crate::recall::recalled;
@@ -69,7 +69,7 @@ impl<'m> Producer<'m> {
     pub(super) fn identity_at(&self) -> Instant {
         // It is asked for when a batch waits for it, or when a connection is open anyway.
         let waiting = self.wants_identity() && !self.net.closing && self.acc.pool.oldest() != NIL;
-        if waiting { self.net.any_broker_at(self.identity.retry_at) } else { Instant::NEVER }
+        if waiting { self.net.broker_at(NIL, self.identity.retry_at) } else { Instant::NEVER }
     }
 
     /// The request for a producer id, when one is needed and a connection can take it.
@@ -77,11 +77,7 @@ impl<'m> Producer<'m> {
         if !self.wants_identity() || self.identity.retry_at > now || self.net.closing {
             return None;
         }
-        let max = self.net.config.max_in_flight;
-        let conn = self.net.conns.position(|c| c.role == Role::Main && c.accepts(now, max));
-        if conn == NIL {
-            return None;
-        }
+        let conn = self.net.accepting_any(now)?;
         let Some(version) = self.net.conns[conn].versions.of(Api::InitProducerId) else {
             self.identity.refused = Some(ErrorCode::UNSUPPORTED_VERSION);
             return None;

@@ -1,7 +1,9 @@
 //! The end of batches: told to the adapter, and given back by it.
 
+use kafka_proto::record::Stamp;
+
 use super::Producer;
-use super::batch::Delivery;
+use super::batch::{Delivery, Outcome};
 use crate::metadata::TopicId;
 
 impl Producer<'_> {
@@ -23,6 +25,23 @@ impl Producer<'_> {
             outcome,
             slot,
         })
+    }
+
+    /// The records of a delivery that says [`NotWritten`](Outcome::NotWritten), as a record batch, possibly compressed: to
+    /// be kept or sent again. It has them until [`release`](Self::release).
+    ///
+    /// `None` for any other outcome, and while the adapter has the batch's memory, to seal or to write it.
+    pub fn returned(&mut self, delivery: &Delivery) -> Option<&[u8]> {
+        let whole = &self.acc.pool.batches[delivery.batch.slot];
+        let batch = &self.acc.pool.batches[delivery.slot];
+        let refused = matches!(batch.outcome, Some(Outcome::NotWritten(_))) && !batch.released;
+        if whole.generation != delivery.batch.generation || !refused {
+            return None;
+        }
+        let batch = &mut self.acc.pool.batches[delivery.slot];
+        let mem = batch.mem.as_mut()?;
+        let len = if batch.sealed { batch.len as usize } else { batch.builder.finish(mem, &Stamp::NONE) };
+        mem.get(..len).filter(|bytes| !bytes.is_empty())
     }
 
     /// The delivery was dealt with: its slot may be used again.

@@ -93,6 +93,15 @@ impl Partition {
         NIL
     }
 
+    /// When the oldest batch that is not under way was opened.
+    pub(crate) fn waiting_since(&self, batches: &Table<'_, Batch<'_>>) -> Instant {
+        let mut slot = self.head;
+        while slot != NIL && matches!(batches[slot].place, Place::Sending | Place::InFlight) {
+            slot = batches[slot].next;
+        }
+        if slot == NIL { Instant::NEVER } else { batches[slot].created }
+    }
+
     /// The next batch to seal, if it is full or due.
     pub(crate) fn sealable(&self, batches: &Table<'_, Batch<'_>>) -> u32 {
         let mut slot = self.head;

@@ -92,6 +92,9 @@ impl<'m> Producer<'m> {
                 let hint = &answer.current_leader;
                 let partition = self.acc.pool.batches[slot].partition;
                 self.net.hint_leader(partition, hint.leader_id, hint.leader_epoch);
+                if answer.error_code == ErrorCode::NOT_LEADER_OR_FOLLOWER {
+                    self.net.forget_leader(partition, conn);
+                }
                 self.on_answer(now, slot, &answer);
             }
         }

@@ -208,7 +208,7 @@ impl<'m> Producer<'m> {
         let partition = batch.partition;
         self.wait_sealed(slot);
         if seal.len == 0 {
-            self.fail(now, slot, SendError::Compression);
+            self.fail(slot, SendError::Compression);
         } else if self.acc.partitions[partition].unresolved {
             self.unstamp(partition);
         }

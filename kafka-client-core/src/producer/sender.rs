@@ -157,7 +157,7 @@ impl<'m> Producer<'m> {
         self.put_back(part);
         self.wait_sealed(slot);
         if alone {
-            self.fail(now, slot, SendError::FrameTooSmall);
+            self.fail(slot, SendError::FrameTooSmall);
         }
         self.settle(now, self.acc.pool.batches[slot].partition);
     }
@@ -240,8 +240,12 @@ impl<'m> Producer<'m> {
         if let Some(transmit) = transmit {
             self.handle_written(now, transmit);
         }
+        let main = self.net.conn(conn).filter(|c| c.role == Role::Main).map_or(NIL, |c| c.broker);
         if self.net.handle_closed(now, conn, why, rx) {
             self.net.want_metadata();
+        }
+        if self.txn.is_on() && main != NIL {
+            self.coordinator_lost(main);
         }
         while let Some(request) = self.net.take_unanswered(now, conn) {
             match request.api {
@@ -294,7 +298,7 @@ impl<'m> Producer<'m> {
         }
         self.wait_sealed(slot);
         if attempts >= self.config.retries {
-            self.fail(now, slot, error);
+            self.fail(slot, error);
         } else {
             let (base, max) = (self.net.config.retry_backoff, self.net.config.retry_backoff_max);
             let until = now + backoff(base, max, attempts, &mut self.net.random);
@@ -308,62 +312,64 @@ impl<'m> Producer<'m> {
     }
 
     /// Resolves a batch for which no further attempt will be made.
-    pub(super) fn fail(&mut self, now: Instant, slot: u32, error: SendError) {
+    pub(super) fn fail(&mut self, slot: u32, error: SendError) {
         let batch = &self.acc.pool.batches[slot];
         let unknown = batch.maybe_written || matches!(batch.place, Place::Sending | Place::InFlight);
         let outcome = if unknown { Outcome::Indeterminate(error) } else { Outcome::NotWritten(error) };
-        self.resolve(now, slot, outcome);
+        self.resolve(slot, outcome);
     }
 
     /// The answer to a batch: its outcome, unless it was resolved before.
     pub(super) fn answered(&mut self, now: Instant, slot: u32, outcome: Outcome) {
         let partition = self.acc.pool.batches[slot].partition;
         if self.acc.pool.batches[slot].outcome.is_none() {
-            self.resolve(now, slot, outcome);
+            self.resolve(slot, outcome);
         }
         self.unpin(slot);
         self.settle(now, partition);
     }
 
     /// Gives a batch its outcome. While a request carries it, its slot and its place in the sequence stay taken.
-    fn resolve(&mut self, now: Instant, slot: u32, outcome: Outcome) {
-        let batch = &self.acc.pool.batches[slot];
-        let (partition, stamped) = (batch.partition, batch.is_stamped());
-        let pinned = batch.is_pinned();
-        self.acc.partitions[partition].remove(&mut self.acc.pool.batches, slot);
-        self.acc.pool.retire(slot);
-        if !matches!(outcome, Outcome::Acked { .. }) {
-            let meta = &self.net.topics.partitions[partition];
-            note!(
-                "topic {} partition {}: {} records not acknowledged",
-                meta.topic,
-                meta.number,
-                self.acc.pool.batches[slot].builder.count()
-            );
-        }
-        let acked = matches!(outcome, Outcome::Acked { .. });
+    fn resolve(&mut self, slot: u32, outcome: Outcome) {
         let batch = &mut self.acc.pool.batches[slot];
         batch.outcome = Some(outcome);
-        let records = batch.builder.count();
-        let counter = if acked { &mut self.metrics.records_acked } else { &mut self.metrics.records_failed };
-        count(counter, records);
+        let (partition, records) = (batch.partition, batch.builder.count());
+        let (stamped, pinned) = (batch.is_stamped(), batch.is_pinned());
+        self.acc.partitions[partition].remove(&mut self.acc.pool.batches, slot);
+        self.acc.pool.retire(slot);
         if self.txn.is_on() {
             self.note_outcome(&outcome);
         }
         self.acc.push_resolved(slot);
-        if stamped && acked {
-            self.acc.partitions[partition].established = true;
-        } else if stamped && self.config.idempotence && recalled!(B3ReuseSequence) {
-            self.acc.partitions[partition].next_sequence = self.acc.pool.batches[slot].stamp.base_sequence;
-        } else if stamped && self.config.idempotence {
-            self.acc.partitions[partition].unresolved = true;
-            self.unstamp(partition);
+        if matches!(outcome, Outcome::Acked { .. }) {
+            count(&mut self.metrics.records_acked, records);
+            self.acc.partitions[partition].established |= stamped;
+        } else {
+            count(&mut self.metrics.records_failed, records);
+            self.not_acknowledged(slot);
         }
         let freed = recalled!(B5FreeInFlight) && self.acc.pool.batches[slot].place == Place::InFlight;
         if !pinned || freed {
             self.unpin(slot);
         }
-        let _ = now;
+    }
+
+    /// What was to be written is not known to be: a place in the sequence that was taken for it is a hole now.
+    fn not_acknowledged(&mut self, slot: u32) {
+        let batch = &self.acc.pool.batches[slot];
+        let partition = batch.partition;
+        let meta = &self.net.topics.partitions[partition];
+        let records = batch.builder.count();
+        note!("topic {} partition {}: {} records not acknowledged", meta.topic, meta.number, records);
+        if !batch.is_stamped() || !self.config.idempotence {
+            return;
+        }
+        if recalled!(B3ReuseSequence) {
+            self.acc.partitions[partition].next_sequence = batch.stamp.base_sequence;
+            return;
+        }
+        self.acc.partitions[partition].unresolved = true;
+        self.unstamp(partition);
     }
 
     /// Nothing carries the batch any more.

@@ -136,8 +136,13 @@ pub(crate) struct Transaction<'m> {
     pub(crate) joining: bool,
     /// The coordinator knows of the transaction, or may: it has to be told its end.
     pub(crate) begun: bool,
+    /// The coordinator was asked to commit it.
+    pub(crate) commit_asked: bool,
     /// A sequence was lost: the epoch must be raised before the next transaction.
     pub(crate) renew: bool,
+    /// The coordinator can raise the epoch of a producer that says who it is. Of one that cannot say, it would make a
+    /// successor, also of its own successor.
+    pub(crate) can_renew: bool,
     pub(crate) group: GroupMetadata<'m>,
     pub(crate) offsets: Storage<'m, TxnOffset>,
     pub(crate) offsets_step: OffsetsStep,
@@ -171,6 +176,16 @@ impl<'m> Transaction<'m> {
         // What the older producer is told when a newer one took its place depends on the broker's release.
         let code = if code == ErrorCode::INVALID_PRODUCER_EPOCH { ErrorCode::PRODUCER_FENCED } else { code };
         self.state = TransactionState::Failed(code);
+    }
+
+    /// The transaction is over. After a lost sequence the coordinator raises the epoch, and the partitions start again
+    /// at 0; a cluster before 2.5 cannot do that.
+    pub(crate) fn ended(&mut self) {
+        match (self.renew, self.can_renew) {
+            (false, _) => self.state = TransactionState::Ready,
+            (true, true) => self.state = TransactionState::Initializing,
+            (true, false) => self.fail(ErrorCode::UNSUPPORTED_VERSION),
+        }
     }
 
     fn expect(&self, wanted: TransactionState) -> Result<(), TransactionError> {
@@ -209,7 +224,7 @@ impl<'m> Producer<'m> {
         self.txn.expect(TransactionState::Ready)?;
         self.txn.state = TransactionState::Open;
         self.txn.serial = self.txn.serial.wrapping_add(1);
-        self.txn.begun = false;
+        (self.txn.begun, self.txn.commit_asked) = (false, false);
         Ok(())
     }
 
@@ -269,13 +284,15 @@ impl<'m> Producer<'m> {
         self.txn.state = TransactionState::Aborting;
         while self.txn.offsets.pop().is_some() {}
         self.txn.offsets_step = OffsetsStep::None;
+        // Nothing waits to become part of it any more.
+        self.txn.joining = false;
         let mut slot = self.acc.pool.oldest();
         while slot != NIL {
             let batch = &self.acc.pool.batches[slot];
             let (newer, partition) = (batch.newer, batch.partition);
             // What was sent is waited for: its place in the sequence stays taken.
             if !batch.is_stamped() {
-                self.fail(now, slot, SendError::Closed);
+                self.fail(slot, SendError::Closed);
                 self.settle(now, partition);
             }
             slot = newer;

@@ -17,10 +17,29 @@ use crate::random::backoff;
 use crate::storage::NIL;
 use crate::time::Instant;
 
+/// InitProducerId names the producer's id and epoch since this version (KIP-360). Before, it makes a successor.
+const RENEWS_FROM: i16 = 3;
+
 impl<'m> Producer<'m> {
+    /// A broker's connection ended: who coordinates may be somebody else by now.
+    pub(super) fn coordinator_lost(&mut self, broker: u32) {
+        for coordinator in [&mut self.txn.coordinator, &mut self.txn.group_coordinator] {
+            if *coordinator == broker {
+                *coordinator = NIL;
+            }
+        }
+    }
+
     /// The transaction's request got no answer.
+    ///
+    /// It may still arrive, and under the same epoch it would do to the next transaction what was meant for this one:
+    /// commit it, or add to it (KIP-890). Before the brokers could tell, only another epoch keeps them apart.
     pub(super) fn transaction_lost(&mut self, now: Instant, api: Api) {
         self.txn.asked = false;
+        let adds = matches!(api, Api::AddPartitionsToTxn | Api::AddOffsetsToTxn | Api::TxnOffsetCommit);
+        self.txn.begun |= adds;
+        let ends = adds || api == Api::EndTxn;
+        self.txn.renew |= ends && self.txn.can_renew && !self.transactions_v2();
         if api == Api::AddPartitionsToTxn {
             self.join_again();
         }
@@ -35,6 +54,9 @@ impl<'m> Producer<'m> {
     }
 
     fn join_again(&mut self) {
+        if self.txn.state == TransactionState::Aborting {
+            return;
+        }
         for index in self.acc.partitions.indices() {
             let queue = &mut self.acc.partitions[index];
             if queue.joining == Joining::Asked {
@@ -57,7 +79,8 @@ impl<'m> Producer<'m> {
             Api::AddPartitionsToTxn => self.on_joined(now, request.version, body)?,
             Api::AddOffsetsToTxn => {
                 let r = AddOffsetsToTxnResponse::decode(request.version, body).map_err(Trouble::Malformed)?;
-                if r.error_code == ErrorCode::NONE {
+                // It may have been aborted meanwhile.
+                if r.error_code == ErrorCode::NONE && self.txn.offsets_step == OffsetsStep::AddGroup {
                     self.txn.offsets_step = OffsetsStep::FindGroup;
                 }
                 (r.throttle_time_ms, r.error_code)
@@ -69,6 +92,9 @@ impl<'m> Producer<'m> {
         self.net.mute(now, conn, throttle);
         self.txn.asked = false;
         self.txn.trouble = code;
+        let adds =
+            matches!(request.api, Api::AddPartitionsToTxn | Api::AddOffsetsToTxn | Api::TxnOffsetCommit);
+        self.txn.begun |= adds && code == ErrorCode::NONE;
         match code {
             ErrorCode::NONE => {
                 self.txn.attempts = 0;
@@ -87,10 +113,7 @@ impl<'m> Producer<'m> {
         match code {
             ErrorCode::NOT_COORDINATOR | ErrorCode::COORDINATOR_NOT_AVAILABLE => {
                 match api {
-                    Api::TxnOffsetCommit => {
-                        self.txn.group_coordinator = NIL;
-                        self.txn.offsets_step = OffsetsStep::FindGroup;
-                    }
+                    Api::TxnOffsetCommit => self.txn.group_coordinator = NIL,
                     _ => self.txn.coordinator = NIL,
                 }
                 self.transaction_backoff(now);
@@ -110,6 +133,8 @@ impl<'m> Producer<'m> {
                 self.txn.joining = false;
                 self.txn.abort_only(code);
             }
+            // What was to become part of it was refused: so much the better.
+            _ if self.txn.state == TransactionState::Aborting && api != Api::EndTxn => {}
             code => self.txn.fail(code),
         }
     }
@@ -136,6 +161,7 @@ impl<'m> Producer<'m> {
         if r.error_code == ErrorCode::NONE {
             (self.identity.id, self.identity.epoch) = (r.producer_id, r.producer_epoch);
             self.txn.renew = false;
+            self.txn.can_renew = version >= RENEWS_FROM;
             self.txn.state = TransactionState::Ready;
             self.touch_all(now);
         }
@@ -176,17 +202,21 @@ impl<'m> Producer<'m> {
 
     fn on_ended(&mut self, now: Instant, version: i16, body: &[u8]) -> Result<(i32, ErrorCode), Trouble> {
         let r = EndTxnResponse::decode(version, body).map_err(Trouble::Malformed)?;
-        if r.error_code == ErrorCode::NONE {
+        // Nothing to abort: what was to begin it never arrived, or may yet, and belongs to an epoch of its own.
+        let unheard = r.error_code == ErrorCode::INVALID_TXN_STATE
+            && self.txn.state == TransactionState::Aborting
+            && !self.txn.commit_asked;
+        self.txn.renew |= unheard && self.txn.can_renew;
+        let code = if unheard { ErrorCode::NONE } else { r.error_code };
+        if code == ErrorCode::NONE {
             if r.producer_id >= 0 && r.producer_epoch >= 0 {
                 (self.identity.id, self.identity.epoch) = (r.producer_id, r.producer_epoch);
                 self.txn.renew = false;
             }
             self.txn.begun = false;
-            // A lost sequence: the coordinator raises the epoch, and the partitions start again at 0.
-            self.txn.state =
-                if self.txn.renew { TransactionState::Initializing } else { TransactionState::Ready };
+            self.txn.ended();
             self.touch_all(now);
         }
-        Ok((r.throttle_time_ms, r.error_code))
+        Ok((r.throttle_time_ms, code))
     }
 }

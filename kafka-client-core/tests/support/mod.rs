@@ -23,6 +23,8 @@ pub struct Wire<'m> {
     pub now: Instant,
     /// Bytes that move per step; 1 shows every partial read and write.
     pub mtu: usize,
+    /// What each step takes.
+    pub tick: Duration,
     sockets: BTreeMap<usize, Socket<'m>>,
     writing: BTreeMap<usize, Transmit<'m>>,
 }
@@ -31,7 +33,7 @@ impl<'m> Wire<'m> {
     pub fn new(config: Config) -> Self {
         let cluster = Cluster::new(config, 1).expect("a possible cluster");
         let (sockets, writing) = Default::default();
-        Wire { cluster, now: Instant(1_000_000), mtu: usize::MAX, sockets, writing }
+        Wire { cluster, now: Instant(1_000_000), mtu: usize::MAX, tick: Duration(0), sockets, writing }
     }
 
     /// Does what can be done at this moment.
@@ -43,6 +45,7 @@ impl<'m> Wire<'m> {
             if !acted {
                 return;
             }
+            self.now = self.now + self.tick;
         }
         panic!("the machine never rests");
     }

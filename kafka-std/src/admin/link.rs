@@ -82,8 +82,17 @@ impl Link {
 
     /// Asks in the newest version that both sides have; the version and the body of the answer.
     pub(super) fn call<'a, R: Request<'a>>(&mut self, request: &R) -> Result<(i16, Vec<u8>), Trouble> {
+        self.call_up_to(i16::MAX, request)
+    }
+
+    /// As [`call`](Self::call), in a version up to `max`.
+    pub(super) fn call_up_to<'a, R: Request<'a>>(
+        &mut self,
+        max: i16,
+        request: &R,
+    ) -> Result<(i16, Vec<u8>), Trouble> {
         let listed = self.versions.iter().find(|(key, ..)| *key == R::KEY).ok_or(Trouble::Unsupported)?;
-        let version = R::VERSIONS.max.min(listed.2);
+        let version = R::VERSIONS.max.min(listed.2).min(max);
         if version < R::VERSIONS.min.max(listed.1) {
             return Err(Trouble::Unsupported);
         }

@@ -54,7 +54,11 @@ pub(crate) const COMMON: &[Row<Common>] = &[
     ("ssl.certificate.location", &["ssl.keystore.location"], Refuse("", "TLS is to come")),
     ("ssl.key.location", &[], Refuse("", "TLS is to come")),
     ("ssl.endpoint.identification.algorithm", &[], Refuse("https", "TLS is to come")),
-    ("interceptor.classes", &[], Refuse("", "Java classes cannot be loaded")),
+    (
+        "interceptor.classes",
+        &[],
+        Refuse("", "give the builder an Interceptor: Java classes cannot be loaded"),
+    ),
     ("metric.reporters", &[], Refuse("", "Java classes cannot be loaded")),
     ("client.dns.lookup", &[], Refuse("use_all_dns_ips", "every address of a name is always tried")),
     (
@@ -99,31 +103,37 @@ pub(crate) const PRODUCER: &[Row<ProducerSettings>] = &[
         Set(|p, v| whole(v, 0..=INT_MAX).map(|n| p.core.max_request_size = n)),
     ),
     ("compression.type", &["compression.codec"], Set(|p, v| codec(v).map(|c| p.core.codec = c))),
-    ("compression.gzip.level", &[], Set(|p, v| level(p, v, -1, 9))),
-    ("compression.lz4.level", &[], Set(|p, v| level(p, v, 1, 17))),
-    ("compression.zstd.level", &[], Set(|p, v| level(p, v, -131_072, 22))),
+    // Java's -1 is zlib's default.
+    (
+        "compression.gzip.level",
+        &[],
+        Set(|p, v| whole(v, -1..=9).map(|level: i32| p.levels.gzip = Some(level).filter(|l| *l != -1))),
+    ),
+    ("compression.lz4.level", &[], Set(|p, v| whole(v, 1..=17).map(|level| p.levels.lz4 = Some(level)))),
+    (
+        "compression.zstd.level",
+        &[],
+        Set(|p, v| whole(v, -131_072..=22).map(|level| p.levels.zstd = Some(level))),
+    ),
     ("retries", &["message.send.max.retries"], Set(|p, v| whole(v, 0..=INT_MAX).map(|n| p.core.retries = n))),
     (
         "delivery.timeout.ms",
         &["message.timeout.ms"],
         Set(|p, v| millis(v, 1).map(|d| p.core.delivery_timeout = d)),
     ),
-    ("partitioner.class", &[], Refuse("", "choose the partition with Record::partition")),
-    (
-        "partitioner",
-        &[],
-        Refuse(
-            "murmur2_random",
-            "keys go where Java's client sends them; choose another partition with Record::partition",
-        ),
-    ),
-    ("partitioner.ignore.keys", &[], Refuse("false", "choose the partition with Record::partition")),
+    ("partitioner.class", &[], Set(partitioner_class)),
+    ("partitioner", &[], Set(|p, v| spread(v).map(|b| p.core.partitioner.ignore_keys = b))),
+    ("partitioner.ignore.keys", &[], Set(|p, v| boolean(v).map(|b| p.core.partitioner.ignore_keys = b))),
     (
         "partitioner.adaptive.partitioning.enable",
         &[],
-        Refuse("false", "records without a key are spread evenly"),
+        Set(|p, v| boolean(v).map(|b| p.core.partitioner.adaptive = b)),
     ),
-    ("partitioner.availability.timeout.ms", &[], Refuse("0", "records without a key are spread evenly")),
+    (
+        "partitioner.availability.timeout.ms",
+        &[],
+        Set(|p, v| millis(v, 0).map(|d| p.core.partitioner.availability_timeout = d)),
+    ),
     (
         "metadata.max.idle.ms",
         &[],
@@ -242,8 +252,30 @@ fn acks(text: &str) -> Result<Acks, String> {
     }
 }
 
-fn level(p: &mut ProducerSettings, text: &str, min: i64, max: i64) -> Result<(), String> {
-    whole(text, min..=max).map(|level| p.core.compression_level = Some(level))
+/// Java's own partitioners; those of an application are values, not names.
+fn partitioner_class(p: &mut ProducerSettings, text: &str) -> Result<(), String> {
+    let name = text.rsplit('.').next().unwrap_or_default();
+    let (round_robin, ignore_keys) = match name {
+        "" | "DefaultPartitioner" => (false, p.core.partitioner.ignore_keys),
+        "UniformStickyPartitioner" => (false, true),
+        "RoundRobinPartitioner" => (true, p.core.partitioner.ignore_keys),
+        _ => {
+            return Err("RoundRobinPartitioner, UniformStickyPartitioner or nothing; \
+                 for others give the builder a Partitioner"
+                .into());
+        }
+    };
+    (p.round_robin, p.core.partitioner.ignore_keys) = (round_robin, ignore_keys);
+    Ok(())
+}
+
+/// librdkafka's partitioners, as far as this client has them: whether keys are ignored.
+fn spread(text: &str) -> Result<bool, String> {
+    match text {
+        "murmur2_random" => Ok(false),
+        "random" => Ok(true),
+        _ => Err("one of murmur2_random, random; for others give the builder a Partitioner".into()),
+    }
 }
 
 fn isolation(text: &str) -> Result<Isolation, String> {

@@ -21,8 +21,9 @@ use crate::sync::wait_until;
 /// What an attempt to append a record led to.
 pub(super) enum Attempt<T> {
     Done(T),
-    /// It can succeed when something happened.
-    Later(AppendError),
+    /// It can succeed when something happened. The partition is what was asked for or chosen, if it was: a partitioner is
+    /// asked once per record.
+    Later(AppendError, Option<u32>),
     /// Boxed, as what does not happen should not make what does large to move.
     Never(Box<SendError>),
 }
@@ -89,12 +90,21 @@ impl Producer {
             return (never(SendError::BadTimestamp(timestamp)), false);
         }
         let new = NewRecord { key: record.key, value: record.value, headers: record.headers, timestamp };
-        match state.append(now, topic, record.partition, &new) {
-            Ok((place, wake)) => match take(state, place, timestamp) {
-                Some(taken) => (Attempt::Done(taken), wake),
-                None => (never(SendError::Closed), wake),
-            },
-            Err(error) => refused(state, topic, record, error),
+        let partition = match record.partition {
+            None if state.partitioner.is_some() => state.choose(topic, &new),
+            named => named,
+        };
+        match state.append(now, topic, partition, &new) {
+            Ok((place, wake)) => {
+                if self.handle.interceptors.is_some() {
+                    state.observe(place, timestamp);
+                }
+                match take(state, place, timestamp) {
+                    Some(taken) => (Attempt::Done(taken), wake),
+                    None => (never(SendError::Closed), wake),
+                }
+            }
+            Err(error) => refused(state, topic, partition, error),
         }
     }
 
@@ -102,7 +112,7 @@ impl Producer {
     #[cold]
     pub(super) fn blocking<T>(
         &self,
-        record: &Record<'_>,
+        mut record: Record<'_>,
         mut take: impl FnMut(&mut State, Place, i64) -> Option<T>,
     ) -> Result<T, SendError> {
         let shared = &*self.handle.shared;
@@ -111,7 +121,7 @@ impl Producer {
         let mut state = shared.lock();
         loop {
             let time = state.ticks.at(tick(), &shared.clock);
-            let (attempt, wake) = self.attempt_locked(&mut state, time, record, &mut take);
+            let (attempt, wake) = self.attempt_locked(&mut state, time, &record, &mut take);
             if wake {
                 // Before sleeping: nobody else knows of it.
                 shared.wake();
@@ -119,11 +129,14 @@ impl Producer {
             let error = match attempt {
                 Attempt::Done(taken) => return Ok(taken),
                 Attempt::Never(error) => return Err(*error),
-                Attempt::Later(error) => error,
+                Attempt::Later(error, partition) => {
+                    record.partition = partition;
+                    error
+                }
             };
             if deadline.is_some_and(|d| StdInstant::now() >= d) {
                 drop(state);
-                return Err(self.in_vain(record, error, begin.elapsed()));
+                return Err(self.in_vain(&record, error, begin.elapsed()));
             }
             state.blocked += 1;
             state = wait_until(&self.handle.room.condition, state, deadline);
@@ -133,7 +146,7 @@ impl Producer {
 
     pub(super) fn poll_send(
         &self,
-        record: &Record<'_>,
+        record: &mut Record<'_>,
         begin: StdInstant,
         cx: &Context<'_>,
     ) -> Poll<Result<Delivery, SendError>> {
@@ -144,11 +157,12 @@ impl Producer {
         let outcome = match attempt {
             Attempt::Done(delivery) => Poll::Ready(Ok(delivery)),
             Attempt::Never(error) => Poll::Ready(Err(*error)),
-            Attempt::Later(error) if begin.elapsed() >= self.handle.max_block => {
+            Attempt::Later(error, _) if begin.elapsed() >= self.handle.max_block => {
                 drop(state);
                 return Poll::Ready(Err(self.in_vain(record, error, begin.elapsed())));
             }
-            Attempt::Later(_) => {
+            Attempt::Later(_, partition) => {
+                record.partition = partition;
                 let left = self.handle.max_block.saturating_sub(begin.elapsed());
                 let left = u64::try_from(left.as_micros()).unwrap_or(u64::MAX);
                 state.await_room(cx.waker(), time.0 + kafka_client_core::time::Duration(left));
@@ -181,7 +195,7 @@ impl Producer {
                 match attempt {
                     Attempt::Done(()) => at += 1,
                     Attempt::Never(error) => stopped = Some(Err(*error)),
-                    Attempt::Later(_) => stopped = Some(Ok(record)),
+                    Attempt::Later(_, partition) => stopped = Some(Ok(Record { partition, ..*record })),
                 }
                 if stopped.is_some() {
                     break;
@@ -254,7 +268,7 @@ fn never<T>(error: SendError) -> Attempt<T> {
 fn refused<T>(
     state: &mut State,
     topic: TopicId,
-    record: &Record<'_>,
+    partition: Option<u32>,
     error: AppendError,
 ) -> (Attempt<T>, bool) {
     let name = || state.core.topic_name(topic).to_owned();
@@ -264,11 +278,11 @@ fn refused<T>(
                 state.buffer_full();
             }
             // A batch may have been closed to make room, and metadata may have to be asked for.
-            return (Attempt::Later(error), state.wake());
+            return (Attempt::Later(error, partition), state.wake());
         }
         AppendError::Topic(code) => SendError::Topic { topic: name(), code },
         AppendError::NoSuchPartition { partitions } => {
-            SendError::NoSuchPartition { topic: name(), partition: record.partition.unwrap_or(0), partitions }
+            SendError::NoSuchPartition { topic: name(), partition: partition.unwrap_or(0), partitions }
         }
         AppendError::TooLarge { size, max } => SendError::TooLarge { size, max },
         error @ AppendError::Transaction(_) => SendError::Transaction(error.to_string()),

@@ -4,14 +4,17 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use kafka_client_core::config::{Acks, ProducerConfig};
-use kafka_client_core::producer as core;
+use kafka_client_core::producer::{self as core, Partitioner};
 use kafka_client_core::resources::ProducerMemory;
 use kafka_client_core::storage::Text;
+use kafka_proto::compress::{check_level, is_built};
 use kafka_proto::record::Codec;
 
 use super::delivery::DeliveryResult;
-use super::listeners::Handler;
-use super::state::{Room, State, Work};
+use super::interceptor::{Chain, Interceptor};
+use super::listeners::{Handler, Hooks};
+use super::partitioning::RoundRobin;
+use super::state::{Room, State, ThePartitioner, Work};
 use super::{Handle, Producer, host_port};
 use crate::clock::{Clock, seed};
 use crate::config::{COMMON, Common, PRODUCER, apply, bootstrap, names, properties, unknown};
@@ -28,6 +31,52 @@ pub(crate) struct ProducerSettings {
     /// Empty for a producer without transactions.
     pub(crate) transactional_id: String,
     pub(crate) transaction_timeout: kafka_client_core::time::Duration,
+    /// `partitioner.class` names the one that takes turns.
+    pub(crate) round_robin: bool,
+    pub(crate) levels: Levels,
+}
+
+/// `compression.<codec>.level`.
+#[derive(Default)]
+pub(crate) struct Levels {
+    pub(crate) gzip: Option<i32>,
+    pub(crate) lz4: Option<i32>,
+    pub(crate) zstd: Option<i32>,
+    /// Whatever the codec.
+    typed: Option<i32>,
+}
+
+impl Levels {
+    /// The level for this codec.
+    ///
+    /// # Errors
+    /// A codec or a level that this build does not have.
+    fn of(&self, codec: Codec) -> Result<Option<i32>, ConfigError> {
+        let no = |key, rule| Err(ConfigError::Contradiction { key, rule });
+        match codec {
+            _ if is_built(codec) => {}
+            Codec::Gzip => return no("compression.type", "built in: the feature `gzip` of kafka-std has it"),
+            Codec::Snappy => {
+                return no("compression.type", "built in: the feature `snappy` of kafka-std has it");
+            }
+            _ => return no("compression.type", "built in: the feature `zstd` of kafka-std has it"),
+        }
+        let named = match codec {
+            Codec::Gzip => self.gzip,
+            Codec::Lz4 => self.lz4,
+            Codec::Zstd => self.zstd,
+            Codec::None | Codec::Snappy => None,
+        };
+        let level = self.typed.or(named);
+        match (check_level(codec, level), codec) {
+            (Ok(()), _) => Ok(level),
+            (_, Codec::Gzip) => no("compression.gzip.level", "1 to 9, or -1"),
+            (_, Codec::Lz4) => no("compression.lz4.level", "9, the only level of this client"),
+            (_, Codec::Zstd) if cfg!(feature = "zstd-c") => no("compression.zstd.level", "-131072 to 22"),
+            (_, Codec::Zstd) => no("compression.zstd.level", "1, or the feature `zstd-c` of kafka-std be on"),
+            _ => no("compression.type", "a codec that has levels"),
+        }
+    }
 }
 
 /// Configures a [`Producer`]. Defaults are the Java client's.
@@ -38,6 +87,8 @@ pub struct ProducerBuilder {
     common: Common,
     settings: ProducerSettings,
     handler: Option<Handler>,
+    partitioner: Option<ThePartitioner>,
+    interceptors: Vec<Box<dyn Interceptor>>,
     wrong: Option<ConfigError>,
 }
 
@@ -52,8 +103,12 @@ impl ProducerBuilder {
                 max_in_flight: None,
                 transactional_id: String::new(),
                 transaction_timeout: kafka_client_core::time::Duration::from_millis(60_000),
+                round_robin: false,
+                levels: Levels::default(),
             },
             handler: None,
+            partitioner: None,
+            interceptors: Vec::new(),
             wrong: None,
         }
     }
@@ -144,6 +199,12 @@ impl ProducerBuilder {
         self
     }
 
+    /// `compression.<codec>.level` of the codec that is used.
+    pub fn compression_level(mut self, level: i32) -> Self {
+        self.settings.levels.typed = Some(level);
+        self
+    }
+
     /// `transactional.id`: makes the producer transactional. It names the producer across restarts.
     pub fn transactional_id(mut self, id: &str) -> Self {
         id.clone_into(&mut self.settings.transactional_id);
@@ -174,6 +235,22 @@ impl ProducerBuilder {
         self
     }
 
+    /// `partitioner.class`: chooses the partition of every record that does not name one, in each way of sending.
+    /// [`RoundRobin`] is one; without any, records go by their key, and those without a key where they fill batches.
+    ///
+    /// It is asked once per record, under the producer's lock: be brief, and do not use the producer. Its panic is the
+    /// caller's of `send`, and the record was not taken then.
+    pub fn partitioner(mut self, partitioner: impl Partitioner + Send + 'static) -> Self {
+        self.partitioner = Some(Box::new(partitioner));
+        self
+    }
+
+    /// `interceptor.classes`: sees every record before it is sent, after the interceptors given before, and every result.
+    pub fn interceptor(mut self, interceptor: impl Interceptor + 'static) -> Self {
+        self.interceptors.push(Box::new(interceptor));
+        self
+    }
+
     /// Starts the producer. Does not wait for the cluster.
     ///
     /// # Errors
@@ -187,6 +264,7 @@ impl ProducerBuilder {
         let ProducerSettings { core: mut config, max_block, idempotence, max_in_flight, .. } = settings;
         client.client_id = crate::intern(&client_id);
         client.max_in_flight = max_in_flight.unwrap_or(client.max_in_flight);
+        config.compression_level = settings.levels.of(config.codec)?;
         // Not asked for, it is on wherever the other settings allow it.
         config.idempotence = idempotence
             .unwrap_or(config.acks == Acks::All && config.retries > 0 && client.max_in_flight <= 5);
@@ -198,12 +276,24 @@ impl ProducerBuilder {
             id if id.is_empty() => core,
             id => core.transactional(id.into(), settings.transaction_timeout).map_err(ConfigError::from)?,
         };
+        let partitioner = match self.partitioner {
+            None if settings.round_robin => Some(Box::new(RoundRobin::default()) as ThePartitioner),
+            given => given,
+        };
         let room = Arc::new(Room::default());
-        let work = Work::new(self.handler, room.clone());
-        let shared = start(State::new(core, config.linger), work, Clock::new(), sockets, "kafka-producer")?;
+        let interceptors = Chain::new(self.interceptors);
+        let hooks = Hooks { handler: self.handler, interceptors: interceptors.clone() };
+        let work = Work::new(hooks, room.clone());
+        let shared = start(
+            State::new(core, config.linger, partitioner),
+            work,
+            Clock::new(),
+            sockets,
+            "kafka-producer",
+        )?;
         let drive: Weak<dyn Drive> = Arc::downgrade(&(shared.clone() as Arc<dyn Drive>));
         shared.lock().drive = Some(drive);
-        let handle = Handle { shared, room, max_block, bootstrap: names, number: seed() };
+        let handle = Handle { shared, room, interceptors, max_block, bootstrap: names, number: seed() };
         Ok(Producer { handle: Arc::new(handle) })
     }
 }

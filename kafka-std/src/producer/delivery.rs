@@ -11,6 +11,7 @@ use kafka_client_core::producer::Outcome;
 pub use kafka_client_core::producer::SendError as Cause;
 use kafka_proto::ErrorCode;
 
+use super::returned::{OwnedRecord, Returned};
 use super::shared::Handle;
 use crate::io::{Drive, thread_number};
 use crate::sync::{deadline_in, lock, wait_until};
@@ -23,6 +24,8 @@ pub(crate) struct BatchState {
     /// Of a batch that was sent in parts, because the broker found it too large: the first record and the outcome of
     /// each, in order, with the offset that the batch's first record would have. Set before `outcome`.
     parts: OnceLock<Vec<(u32, Outcome)>>,
+    /// The records of what is not in the log, by their first record. Set before `outcome`.
+    returned: OnceLock<Vec<Returned>>,
     waiting: Mutex<Waiting>,
     condition: Condvar,
     drive: Option<Weak<dyn Drive>>,
@@ -49,6 +52,7 @@ impl BatchState {
             partition,
             outcome: OnceLock::new(),
             parts: OnceLock::new(),
+            returned: OnceLock::new(),
             waiting: Mutex::default(),
             condition: Condvar::new(),
             drive,
@@ -65,6 +69,13 @@ impl BatchState {
             }
         }
         let _ = self.parts.set(parts);
+    }
+
+    /// Enters the records that are not in the log.
+    #[cold]
+    pub(super) fn set_returned(&self, mut returned: Vec<Returned>) {
+        returned.sort_by_key(Returned::first);
+        let _ = self.returned.set(returned);
     }
 
     /// What became of the record at `index`, once that is known.
@@ -329,6 +340,19 @@ impl DeliveryError {
             Some(Outcome::NotWritten(cause) | Outcome::Indeterminate(cause)) => cause,
             _ => Cause::Closed,
         }
+    }
+
+    /// The record itself, where it certainly is not in the log: to be sent again, or to be kept. `None` where it may be
+    /// there, as sending it again could make it come twice.
+    ///
+    /// The bytes of a failed batch are kept as long as an error of one of its records is, outside of `buffer.memory`.
+    pub fn record(&self) -> Option<OwnedRecord> {
+        let RecordMetadata { batch, index, .. } = &self.record;
+        if self.may_be_written() {
+            return None;
+        }
+        let returned = batch.returned.get()?.iter().rev().find(|part| part.first() <= *index)?;
+        returned.record(*index, self.topic(), self.partition())
     }
 
     /// The broker's error code, where a broker answered.

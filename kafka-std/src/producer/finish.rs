@@ -40,7 +40,7 @@ impl Producer {
         let unresolved = {
             let mut state = shared.lock();
             let unresolved = state.core.unresolved();
-            state.core.abort(shared.clock.now());
+            state.core.abort();
             unresolved
         };
         shared.wake();

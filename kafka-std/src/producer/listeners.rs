@@ -5,6 +5,8 @@ use std::sync::Arc;
 use kafka_client_core::producer::{self as core, Outcome};
 
 use super::delivery::{BatchState, DeliveryResult, result};
+use super::interceptor::Chain;
+use super::returned::Returned;
 use super::shared::Owner;
 
 /// The one handler of results of records sent with a token.
@@ -20,14 +22,37 @@ pub(super) struct Tokened {
     pub(super) index: u32,
 }
 
+/// Who is told of every record.
+#[derive(Default)]
+pub(super) struct Hooks {
+    pub(super) handler: Option<Handler>,
+    pub(super) interceptors: Option<Chain>,
+}
+
 /// Whom to tell of the end of a batch.
 #[derive(Default)]
 pub(super) struct Listeners {
     pub(super) state: Option<Owner<BatchState>>,
     pub(super) tokens: Vec<Tokened>,
     pub(super) callbacks: Vec<(u32, i64, Callback)>,
+    /// Index and timestamp of every record, for the interceptors.
+    pub(super) observed: Vec<(u32, i64)>,
     /// What became of parts of the batch, where it was sent in parts.
     parts: Vec<(u32, Outcome)>,
+    /// The records of those that are not in the log.
+    returned: Vec<Returned>,
+}
+
+impl Listeners {
+    /// Whether anybody could ask for the records again.
+    pub(super) fn anybody(&self) -> bool {
+        self.state.as_ref().is_some_and(Owner::is_shared)
+            || !(self.tokens.is_empty() && self.callbacks.is_empty() && self.observed.is_empty())
+    }
+
+    pub(super) fn hand_back(&mut self, returned: Returned) {
+        self.returned.push(returned);
+    }
 }
 
 /// The listeners of a batch when all of it has ended.
@@ -40,14 +65,22 @@ pub(super) fn ended(listeners: &mut Listeners, delivery: &core::Delivery) -> Opt
 
 /// Tells the listeners of a batch its outcome; returns the number of a thread that slept for it. A callback that panics
 /// has had its turn; the thread goes on.
-pub(super) fn tell(outcome: Outcome, listeners: &mut Listeners, handler: Option<&Handler>) -> Option<u64> {
+pub(super) fn tell(outcome: Outcome, listeners: &mut Listeners, hooks: &Hooks) -> Option<u64> {
     let mut state = listeners.state.take()?;
     let in_parts = !listeners.parts.is_empty();
     if in_parts {
         state.set_parts(std::mem::take(&mut listeners.parts));
     }
+    if !listeners.returned.is_empty() {
+        state.set_returned(std::mem::take(&mut listeners.returned));
+    }
     let waited = state.complete(outcome);
-    if let Some(handler) = handler.filter(|_| !listeners.tokens.is_empty()) {
+    for (index, timestamp) in listeners.observed.drain(..) {
+        if let Some(chain) = &hooks.interceptors {
+            chain.on_acknowledgement(&result(state.handle(), index, timestamp));
+        }
+    }
+    if let Some(handler) = hooks.handler.as_ref().filter(|_| !listeners.tokens.is_empty()) {
         let mut all = result(state.handle(), 0, 0);
         for Tokened { token, timestamp, index } in &listeners.tokens {
             match &mut all {
@@ -66,7 +99,8 @@ pub(super) fn tell(outcome: Outcome, listeners: &mut Listeners, handler: Option<
     waited
 }
 
-fn isolated(call: impl FnOnce()) {
-    // The panic was reported by the panic hook; who panicked is the application's code, whose state is its own.
-    let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(call));
+/// Calls the application's code; false when it panicked. The panic hook has reported that, and who panicked has a state of
+/// his own.
+pub(super) fn isolated(call: impl FnOnce()) -> bool {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)).is_ok()
 }

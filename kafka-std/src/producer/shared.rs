@@ -54,6 +54,13 @@ impl<T> Owner<T> {
         self.handed_out += 1;
         Handle { inner: self.inner }
     }
+
+    /// Whether there may be a handle that was not dropped.
+    pub(super) fn is_shared(&self) -> bool {
+        // SAFETY: as in `deref`.
+        let count = unsafe { self.inner.as_ref() }.count.load(Ordering::Relaxed);
+        count.wrapping_add(self.handed_out) != BIAS
+    }
 }
 
 impl<T> Deref for Owner<T> {
@@ -127,8 +134,12 @@ mod tests {
         for owner_first in [true, false] {
             let witness = Arc::new(());
             let mut owner = Owner::new(witness.clone());
+            assert!(!owner.is_shared());
+            drop(owner.handle());
+            assert!(!owner.is_shared());
             let handles: Vec<_> = (0..3).map(|_| owner.handle()).collect();
             let cloned = handles.first().unwrap().clone();
+            assert!(owner.is_shared());
             if owner_first {
                 drop(owner);
                 drop(handles);

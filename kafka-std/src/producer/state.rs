@@ -8,11 +8,13 @@ use std::task::Waker;
 use kafka_client_core::metadata::TopicId;
 use kafka_client_core::producer::{self as core, AppendError, Appended, Outcome, Progress, Seal};
 use kafka_client_core::time::{Duration, Instant};
+use kafka_proto::record::NewRecord;
 
 use super::delivery::BatchState;
-use super::listeners::{Callback, Handler, Listeners, Tokened, ended, tell};
+use super::listeners::{Callback, Hooks, Listeners, Tokened, ended, tell};
 use super::pace::Pace;
 use super::record::Topic;
+use super::returned::Returned;
 use super::shared::{Handle, Owner};
 use crate::clock::{Clock, Ticks};
 use crate::io::{Client, Drive};
@@ -39,7 +41,7 @@ pub(crate) struct Work {
     ended: Vec<(core::Delivery, Listeners)>,
     /// Listeners that were told, for their memory.
     told: Vec<Listeners>,
-    handler: Option<Handler>,
+    hooks: Hooks,
     room: Arc<Room>,
     notify_room: bool,
     wakers: Vec<Waker>,
@@ -50,12 +52,12 @@ pub(crate) struct Work {
 }
 
 impl Work {
-    pub(super) fn new(handler: Option<Handler>, room: Arc<Room>) -> Work {
+    pub(super) fn new(hooks: Hooks, room: Arc<Room>) -> Work {
         Work {
             seals: Vec::new(),
             ended: Vec::new(),
             told: Vec::new(),
-            handler,
+            hooks,
             room,
             notify_room: false,
             wakers: Vec::new(),
@@ -66,9 +68,13 @@ impl Work {
     }
 }
 
+/// The application's partitioner.
+pub(super) type ThePartitioner = Box<dyn core::Partitioner + Send>;
+
 /// Everything under the lock.
 pub(crate) struct State {
     pub(super) core: core::Producer<'static>,
+    pub(super) partitioner: Option<ThePartitioner>,
     pub(super) ticks: Ticks,
     linger: Duration,
     /// By the number of the batch's slot.
@@ -119,9 +125,14 @@ const FLOW_INTERVAL: Duration = Duration(100);
 const SEALS_MAX: usize = 16;
 
 impl State {
-    pub(super) fn new(core: core::Producer<'static>, linger: Duration) -> State {
+    pub(super) fn new(
+        core: core::Producer<'static>,
+        linger: Duration,
+        partitioner: Option<ThePartitioner>,
+    ) -> State {
         State {
             core,
+            partitioner,
             ticks: Ticks::new(),
             linger,
             listeners: Vec::new(),
@@ -148,6 +159,12 @@ impl State {
         }
     }
 
+    /// What the application's partitioner says.
+    #[cold]
+    pub(super) fn choose(&mut self, topic: TopicId, record: &NewRecord<'_>) -> Option<u32> {
+        self.core.choose(topic, record, self.partitioner.as_deref_mut()?)
+    }
+
     /// Takes a record; where it is, and whether the thread must be woken.
     #[inline(always)]
     pub(super) fn append(
@@ -155,7 +172,7 @@ impl State {
         now: Instant,
         topic: TopicId,
         partition: Option<u32>,
-        record: &kafka_proto::record::NewRecord<'_>,
+        record: &NewRecord<'_>,
     ) -> Result<(Place, bool), AppendError> {
         // Taken apart at once: moved as a whole, it would be written in small pieces and read in large ones, which
         // stalls the processor longer than all the rest of this function takes.
@@ -262,6 +279,14 @@ impl State {
         }
     }
 
+    /// Interceptors want to know what becomes of it.
+    #[cold]
+    pub(super) fn observe(&mut self, place: Place, timestamp: i64) {
+        if let Some(listeners) = self.listeners.get_mut(place.slot) {
+            listeners.observed.push((place.index, timestamp));
+        }
+    }
+
     pub(super) fn call_back(&mut self, place: Place, timestamp: i64, callback: Callback) {
         if let Some(listeners) = self.listeners.get_mut(place.slot) {
             listeners.callbacks.push((place.index, timestamp, callback));
@@ -277,6 +302,17 @@ impl State {
     pub(super) fn await_room(&mut self, waker: &Waker, deadline: Instant) {
         self.room_wakers.push(waker.clone());
         self.room_deadline = self.room_deadline.min(deadline);
+    }
+
+    /// Keeps the records of a batch that is not in the log for who may ask for them.
+    #[cold]
+    fn hand_back(&mut self, delivery: &core::Delivery) {
+        let listeners = self.listeners.get_mut(delivery.batch.slot()).filter(|l| l.anybody());
+        if let Some(listeners) = listeners
+            && let Some(bytes) = self.core.returned(delivery)
+        {
+            listeners.hand_back(Returned::new(delivery.first, bytes));
+        }
     }
 
     fn notify_room(&mut self, work: &mut Work) {
@@ -320,6 +356,9 @@ impl Client for State {
             work.signals.append(&mut self.flushes);
         }
         while let Some(delivery) = self.core.poll_delivery() {
+            if let Outcome::NotWritten(_) = delivery.outcome {
+                self.hand_back(&delivery);
+            }
             let listeners = self.listeners.get_mut(delivery.batch.slot());
             let listeners = listeners.and_then(|listeners| ended(listeners, &delivery));
             work.ended.push((delivery, listeners.unwrap_or_default()));
@@ -338,7 +377,7 @@ impl Client for State {
         }
         for (delivery, listeners) in &mut work.ended {
             let mut listeners = std::mem::take(listeners);
-            work.waited = tell(delivery.outcome, &mut listeners, work.handler.as_ref()).or(work.waited);
+            work.waited = tell(delivery.outcome, &mut listeners, &work.hooks).or(work.waited);
             work.told.push(listeners);
         }
         if std::mem::take(&mut work.notify_room) {
@@ -393,7 +432,7 @@ impl Client for State {
         for listeners in self.listeners.iter_mut().filter(|l| l.state.is_some()) {
             let mut listeners = std::mem::take(listeners);
             // Reached only when the thread failed: what was under way is anybody's guess.
-            tell(Outcome::Indeterminate(core::SendError::Closed), &mut listeners, work.handler.as_ref());
+            tell(Outcome::Indeterminate(core::SendError::Closed), &mut listeners, &work.hooks);
         }
         self.notify_room(work);
         work.notify_room = true;

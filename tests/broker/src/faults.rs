@@ -5,6 +5,7 @@ use kafka_proto::{ApiKey, ErrorCode};
 use crate::cluster::Cluster;
 use crate::conn::Output;
 use crate::partition::Partition;
+use crate::timers::Timer;
 use crate::topics::TopicId;
 
 /// What happens to a request.
@@ -39,6 +40,8 @@ pub(crate) struct Faults {
     injections: Vec<Injection>,
     pub throttle_ms: u32,
     pub coordinators_loading_until: u64,
+    /// How far all coordinators have moved on from where they were at first.
+    pub coordinators_shift: usize,
 }
 
 impl Faults {
@@ -99,13 +102,16 @@ impl Cluster {
 
     /// Unclean election: `node` leads and everything from `offset` on is lost, also what was acknowledged.
     pub fn unclean_election(&mut self, topic: &str, partition: i32, node: i32, offset: i64) -> bool {
-        let now = self.now;
+        let (now, lag, wall_ms) = (self.now, self.config.replication_lag_us, self.wall_ms());
+        let Some(id) = self.topics.id(topic) else { return false };
         let Some(p) = self.partition_of(topic, partition) else { return false };
         if !p.replicas.contains(&node) {
             return false;
         }
         p.elect(node);
-        p.truncate(offset, now);
+        if let Some(at) = p.truncate(offset, now, lag, wall_ms) {
+            self.timers.set(at, Timer::Replicate(id, partition));
+        }
         self.woken_by(topic, partition);
         true
     }
@@ -123,8 +129,9 @@ impl Cluster {
         }
         self.conns.push(Output::NodeDown(node));
         self.sessions.forget_node(node);
-        let (now, rng) = (self.now, &mut self.rng);
-        for (_, _, p) in self.topics.partitions_mut().filter(|(_, _, p)| p.replicas.contains(&node)) {
+        let (now, lag, wall_ms) = (self.now, self.config.replication_lag_us, self.wall_ms());
+        let rng = &mut self.rng;
+        for (id, index, p) in self.topics.partitions_mut().filter(|(_, _, p)| p.replicas.contains(&node)) {
             let survivor = p.isr.iter().copied().find(|n| *n != node);
             if survivor.is_some() {
                 p.isr.retain(|n| *n != node);
@@ -134,7 +141,9 @@ impl Cluster {
                 let tail = p.log.end_offset() - p.high_watermark;
                 if tail > 0 && survivor.is_some() {
                     let kept = rng.below(tail as u64 + 1) as i64;
-                    p.truncate(p.high_watermark + kept, now);
+                    if let Some(at) = p.truncate(p.high_watermark + kept, now, lag, wall_ms) {
+                        self.timers.set(at, Timer::Replicate(id, index));
+                    }
                 }
             }
             p.in_sync(now);
@@ -213,6 +222,29 @@ impl Cluster {
     /// All coordinators answer COORDINATOR_LOAD_IN_PROGRESS until `until` (monotonic microseconds).
     pub fn coordinators_loading(&mut self, until: u64) {
         self.faults.coordinators_loading_until = until;
+    }
+
+    /// All coordinators move on to the next node.
+    pub fn move_coordinators(&mut self) {
+        self.nodes
+            .iter()
+            .map(|n| n.id)
+            .collect::<Vec<_>>()
+            .into_iter()
+            .for_each(|n| self.coordinators_moved(n));
+        self.faults.coordinators_shift += 1;
+    }
+
+    /// Gives a topic more partitions. False: there is no such topic, or it has as many.
+    pub fn grow_topic(&mut self, name: &str, count: i32) -> bool {
+        let Some(topic) = self.topics.named(name) else { return false };
+        let (id, have) = (topic.id, topic.partitions.len() as i32);
+        let width = topic.partitions.first().map_or(1, |p| p.replicas.len() as i16);
+        if count <= have {
+            return false;
+        }
+        let (assignment, alive) = (self.spread(have, count - have, width), self.alive_nodes());
+        self.topics.grow(&self.config, &alive, &id, assignment).is_ok()
     }
 
     /// Removes the batches of a partition for which `keep` says no, as compaction does.

@@ -195,19 +195,30 @@ impl Partition {
         self.leader_epoch += 1;
     }
 
-    /// Loses everything from `offset` on, as an election does to what was not replicated.
-    pub fn truncate(&mut self, offset: i64, now: u64) {
+    /// Loses everything from `offset` on, as an election does to what was not replicated. What is kept of it the
+    /// followers of the new leader still have to fetch: as for [`Self::append`], the time is returned. Markers that were
+    /// lost are written again: their coordinators did not see them replicated.
+    pub fn truncate(&mut self, offset: i64, now: u64, lag_us: u64, wall_ms: i64) -> Option<u64> {
         if offset >= self.log.end_offset() {
-            return;
+            return None;
         }
+        let lost = self.log.batches().filter(|(info, _)| info.control && info.last_offset >= offset);
+        let lost: Vec<Marker> = lost.filter_map(|(info, bytes)| Marker::parse(info, bytes)).collect();
         let end = self.log.truncate(offset);
         self.high_watermark = self.high_watermark.min(end);
         self.replicating.clear();
         self.epochs.retain(|(_, start)| *start < end);
         self.aborted.retain(|a| a.last_offset < end);
         self.unstable.retain(|u| u.1 < end);
-        let touched = self.producers.take_from(end);
+        let also: Vec<i64> = lost.iter().map(|marker| marker.producer_id).collect();
+        let touched = self.producers.take_from(end, &also);
         self.replay(&touched, now);
+        for marker in lost {
+            let (bytes, info) = marker.batch(wall_ms);
+            let offset = self.append_raw(&bytes, info);
+            self.end_txn(&marker, offset, now);
+        }
+        self.followed(now, lag_us)
     }
 
     /// Rebuilds the state of some producers from the log.

@@ -172,19 +172,19 @@ impl ProducerStates {
         self.entries.retain(|_, e| e.txn_first_offset.is_some() || e.last_seen > before);
     }
 
-    /// Forgets every producer, as after `producer.id.expiration.ms`.
+    /// Forgets every producer, as after `producer.id.expiration.ms`; one with an open transaction never expires.
     pub fn clear(&mut self) {
-        self.entries.clear();
-        self.open.clear();
+        self.entries.retain(|_, e| e.txn_first_offset.is_some());
     }
 
     /// Takes out the producers that appended at `offset` or after it, because the log is truncated there: the caller
-    /// replays what the log still holds of them.
-    pub fn take_from(&mut self, offset: i64) -> Vec<i64> {
-        let touched = |e: &ProducerEntry| {
-            e.batches.back().is_some_and(|b| b.last_offset >= offset) || e.txn_first_offset.is_some()
+    /// replays what the log still holds of them. `also` are those of whom a marker was lost.
+    pub fn take_from(&mut self, offset: i64, also: &[i64]) -> Vec<i64> {
+        let touched = |(id, e): &(&i64, &ProducerEntry)| {
+            let lost = e.batches.back().is_some_and(|b| b.last_offset >= offset);
+            lost || e.txn_first_offset.is_some() || also.contains(id)
         };
-        let ids: Vec<i64> = self.entries.iter().filter(|(_, e)| touched(e)).map(|(id, _)| *id).collect();
+        let ids: Vec<i64> = self.entries.iter().filter(touched).map(|(id, _)| *id).collect();
         for entry in ids.iter().filter_map(|id| self.entries.remove(id)) {
             if let Some(first) = &entry.txn_first_offset {
                 self.open.remove(first);
@@ -269,8 +269,8 @@ mod tests {
         let mut states = ProducerStates::default();
         push(&mut states, 0, 0, 1, 0);
         push(&mut states, 0, 1, 1, 1);
-        assert_eq!(states.take_from(2), []);
-        assert_eq!(states.take_from(1), [7]);
+        assert_eq!(states.take_from(2, &[]), []);
+        assert_eq!(states.take_from(1, &[]), [7]);
         assert_eq!(judge(&states, 0, 9, 1), Verdict::Append);
     }
 }

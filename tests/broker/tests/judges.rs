@@ -308,6 +308,7 @@ fn kcat_and_java_authenticate() {
             "PLAIN" => "plain.PlainLoginModule",
             _ => "scram.ScramLoginModule",
         };
+        std::fs::create_dir_all(cache_dir()).unwrap();
         let file = cache_dir().join("judge-sasl.properties");
         let jaas = format!(
             "security.protocol=SASL_PLAINTEXT\nsasl.mechanism={mechanism}\nsasl.jaas.config=\

@@ -168,6 +168,9 @@ fn acks_all_waits_for_the_followers_and_the_tail_can_be_lost() {
     assert_eq!((p.leader, p.leader_epoch), (1, 1));
     assert!(p.log.end_offset() >= 1 && p.log.end_offset() < 21, "{}", p.log.end_offset());
     assert_eq!(b.cluster.log("t", 0).unwrap()[0].value.as_deref(), Some(&b"a"[..]));
+    b.pass(5_000);
+    let p = b.cluster.partition("t", 0).unwrap();
+    assert_eq!(p.high_watermark, p.log.end_offset(), "what was kept is replicated under the new leader");
 }
 
 #[test]

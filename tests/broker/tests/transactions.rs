@@ -136,6 +136,48 @@ fn a_new_instance_fences_the_old_one_and_aborts_what_it_left() {
 }
 
 #[test]
+fn nobody_recovers_with_an_epoch_from_before_a_successor() {
+    let mut b = Bench::single();
+    let old = init(&mut b, 4, (-1, -1)).unwrap();
+    let new = init(&mut b, 4, (-1, -1)).unwrap();
+    assert_eq!(new, (old.0, old.1 + 1));
+    assert_eq!(init(&mut b, 4, old), Err(ErrorCode::PRODUCER_FENCED), "it would get the successor's epoch");
+    assert_eq!(add(&mut b, new, &[0]), OK);
+}
+
+#[test]
+fn the_next_transaction_waits_for_the_marker_of_the_last_one() {
+    let topics = vec![("t".into(), 1)];
+    let mut b = Bench::new(Config { txn_marker_delay_us: 50_000, topics, ..Config::default() });
+    let me = init(&mut b, 5, (-1, -1)).unwrap();
+    assert_eq!(produce_v12(&mut b, 12, &txn_batch(&["a"], me, 0)), (OK, 0));
+    let next = end(&mut b, 5, me, false).unwrap();
+    assert_eq!(next, (me.0, me.1 + 1));
+    let early = produce_v12(&mut b, 12, &txn_batch(&["b"], next, 0));
+    assert_eq!(early.0, ErrorCode::CONCURRENT_TRANSACTIONS, "it would be aborted with the last one");
+    b.now += 50_000;
+    b.cluster.poll(b.now);
+    assert_eq!(produce_v12(&mut b, 12, &txn_batch(&["b"], next, 0)), (OK, 2));
+    end(&mut b, 5, next, true).unwrap();
+    b.now += 50_000;
+    b.cluster.poll(b.now);
+    assert_eq!(committed(&mut b, 0), ["b"]);
+}
+
+#[test]
+fn a_topic_made_anew_within_a_transaction_gets_the_marker_too() {
+    let topics = vec![("t".into(), 1)];
+    let mut b = Bench::new(Config { release: kafka_broker::Release::V3_9, topics, ..Config::default() });
+    let me = init(&mut b, 4, (-1, -1)).unwrap();
+    assert_eq!(add(&mut b, me, &[0]), OK);
+    assert!(b.cluster.recreate_topic("t"));
+    assert_eq!(b.produce_as(0, 0, -1, &txn_batch(&["a"], me, 0), Some("tx")), (OK, 0));
+    assert_eq!(end(&mut b, 3, me, true), Ok((-1, -1)));
+    assert_eq!(b.fetch(0, 0, 0).last_stable, 2);
+    assert_eq!(committed(&mut b, 0), ["a"]);
+}
+
+#[test]
 fn recovery_with_the_own_epoch_bumps_once() {
     let mut b = Bench::single();
     let me = init(&mut b, 4, (-1, -1)).unwrap();

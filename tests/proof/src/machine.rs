@@ -47,7 +47,7 @@ pub fn machine_command(machine: &mut Producer<'static>, now: Instant, which: u8)
     match which {
         0 => machine.flush(now),
         1 => machine.close(now),
-        _ => machine.abort(now),
+        _ => machine.abort(),
     }
 }
 

@@ -4,8 +4,9 @@
 
 mod consumers;
 mod producers;
+mod transactions;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::history::{History, Place, What};
 
@@ -47,18 +48,30 @@ pub(crate) struct Logged {
     committed: bool,
 }
 
+/// A transaction, as its producer saw it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Txn {
+    begun: Option<u64>,
+    /// When it was asked to be committed.
+    asked: Option<u64>,
+    aborting: bool,
+    /// When and how it ended.
+    ended: Option<(u64, Option<bool>)>,
+}
+
 /// The history, indexed.
 pub(crate) struct Index<'h> {
     history: &'h History,
     sent: BTreeMap<u64, Sent>,
     logs: BTreeMap<Place, Vec<Logged>>,
     gone: Vec<(Place, i64, i64)>,
-    /// Transactions that ended: when, and how.
-    ended: BTreeMap<(u16, u64), (u64, Option<bool>)>,
+    /// Transactions, by producer and number.
+    txns: BTreeMap<(u16, u64), Txn>,
     terms: BTreeMap<u16, Terms>,
     /// The group of each consumer that is in one.
     groups: BTreeMap<u16, u16>,
     reads_all: Vec<u16>,
+    reads_uncommitted: BTreeSet<u16>,
     end: u64,
     found: Vec<Violation>,
 }
@@ -72,6 +85,7 @@ pub fn check(history: &History) -> Vec<Violation> {
     index.logs_are_lawful();
     index.producers();
     index.consumers();
+    index.transactions();
     index.found
 }
 
@@ -82,10 +96,11 @@ impl<'h> Index<'h> {
             sent: BTreeMap::new(),
             logs: BTreeMap::new(),
             gone: Vec::new(),
-            ended: BTreeMap::new(),
+            txns: BTreeMap::new(),
             terms: BTreeMap::new(),
             groups: BTreeMap::new(),
             reads_all: Vec::new(),
+            reads_uncommitted: BTreeSet::new(),
             end: history.entries.last().map_or(0, |e| e.at),
             found: Vec::new(),
         };
@@ -103,8 +118,14 @@ impl<'h> Index<'h> {
                     index.logs.entry(*place).or_default().push(logged);
                 }
                 What::Gone { place, from, to } => index.gone.push((*place, *from, *to)),
+                What::TxnBegin { op } => index.txn(entry.who, *op).begun = Some(entry.at),
+                What::TxnAsk { op, commit: true } => index.txn(entry.who, *op).asked = Some(entry.at),
+                What::TxnAsk { op, commit: false } => index.txn(entry.who, *op).aborting = true,
                 What::TxnEnd { op, committed } => {
-                    index.ended.insert((entry.who, *op), (entry.at, *committed));
+                    index.txn(entry.who, *op).ended = Some((entry.at, *committed));
+                }
+                What::ReadsUncommitted => {
+                    index.reads_uncommitted.insert(entry.who);
                 }
                 What::Is { exactly_once, durable, timeout_us } => {
                     let terms =
@@ -119,6 +140,10 @@ impl<'h> Index<'h> {
             }
         }
         index
+    }
+
+    fn txn(&mut self, who: u16, op: u64) -> &mut Txn {
+        self.txns.entry((who, op)).or_default()
     }
 
     pub(crate) fn report(&mut self, rule: &'static str, text: String) {

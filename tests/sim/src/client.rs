@@ -50,6 +50,14 @@ impl<'m> Client<'m> {
         }
     }
 
+    /// Takes note of what became of a transaction; true if something did.
+    pub(crate) fn watch(&mut self, now: Instant, history: &mut History) -> bool {
+        match &mut self.app {
+            App::Producer(app) => app.watch_transaction(now.0, history),
+            App::Consumer(_) => false,
+        }
+    }
+
     /// The application acts; when it wants to act next.
     pub(crate) fn act(&mut self, now: u64, history: &mut History) -> Option<u64> {
         match &mut self.app {

@@ -4,7 +4,6 @@ use kafka_client_core::producer::Producer;
 use kafka_client_core::storage::Text;
 
 use crate::client::{App, Client};
-use crate::history::What;
 use crate::link::{End, host_name};
 use crate::producer_app::ProducerApp;
 use crate::run::{Run, owned, promise};
@@ -16,16 +15,11 @@ impl Run<'_> {
     pub(crate) fn crash(&mut self, client: usize) {
         let now = self.world.now;
         self.world.trace.note(now, 9, [1, client as u64, 0], format_args!("FAULT crash of client {client}"));
-        self.world.drop_links(client);
         self.count_outcomes(client);
+        self.crashed_outcomes += self.world.bury(client);
         let app = self.world.producer(client);
-        let (who, next_id) = (app.who, app.next_id());
+        let next_id = app.next_id();
         let plan = app.plan.take();
-        let open: Vec<u64> = app.accepted.keys().filter(|id| !app.told.contains_key(id)).copied().collect();
-        self.crashed_outcomes += open.len() as u64;
-        for id in open {
-            self.world.history.push(now, who, What::Indeterminate { id, why: "crashed".into() });
-        }
         self.serial += 1;
         let spec = self.swarm.producers[client].clone();
         let name = format!("p{client}.{}", self.serial);
@@ -55,11 +49,15 @@ impl Run<'_> {
 
 impl World<'_> {
     /// The client's process is gone: its sockets are closed by the operating system.
-    fn drop_links(&mut self, client: usize) {
+    pub(crate) fn drop_links(&mut self, client: usize) {
         let now = self.now;
+        let late = self.may_be_late(client);
         let mut gone = Vec::new();
         for (id, link) in self.links.iter_mut().filter(|(_, l)| l.client == client && l.end != End::Gone) {
             link.end = End::Gone;
+            if !late {
+                link.up.lose();
+            }
             (link.transmit, link.rx) = (None, None);
             gone.push((*id, link.up.arrival(now)));
         }

@@ -50,6 +50,28 @@ pub enum Fault {
     OffsetsClosed,
     ProcessStopped,
     ProcessCrashed,
+    TransactionalCrashed,
+    TransactionalTakenOver,
+    TransactionDawdles,
+    CoordinatorsMoved,
+    CoordinatorsLoading,
+    FindError,
+    FindClosed,
+    InitError,
+    InitClosed,
+    JoinError,
+    JoinClosed,
+    JoinSlow,
+    TxnOffsetsError,
+    TxnOffsetsClosed,
+    EndError,
+    EndErrorAfter,
+    EndClosed,
+    EndUnanswered,
+    EndSlow,
+    LeaderMovedWaiting,
+    TopicRecreated,
+    TopicGrown,
 }
 
 /// A row of the catalogue.
@@ -117,6 +139,28 @@ catalogue! {
     OffsetsClosed "offsets-closed" "the connection closes instead of an offset";
     ProcessStopped "process-stopped" "a client's process does not run for a while";
     ProcessCrashed "process-crashed" "a producer's process dies, and another one starts";
+    TransactionalCrashed "txn-crashed" "a transactional producer's process dies, and another one starts";
+    TransactionalTakenOver "txn-taken-over" "a successor begins while the transactional producer still runs";
+    TransactionDawdles "txn-dawdles" "a transaction stays open longer than its timeout";
+    CoordinatorsMoved "coordinators-moved" "all coordinators are other nodes";
+    CoordinatorsLoading "coordinators-loading" "coordinators are loading for a while";
+    FindError "find-error" "no coordinator is found, for now";
+    FindClosed "find-closed" "the connection closes instead of a coordinator";
+    InitError "txn-init-error" "InitProducerId is refused for now";
+    InitClosed "txn-init-closed" "the connection closes before or after InitProducerId";
+    JoinError "txn-join-error" "AddPartitionsToTxn or AddOffsetsToTxn is refused";
+    JoinClosed "txn-join-closed" "the connection closes before or after AddPartitionsToTxn";
+    JoinSlow "txn-join-slow" "partitions and offsets become part of a transaction late";
+    TxnOffsetsError "txn-offsets-error" "TxnOffsetCommit is refused";
+    TxnOffsetsClosed "txn-offsets-closed" "the connection closes before or after TxnOffsetCommit";
+    EndError "txn-end-error" "EndTxn is refused for now";
+    EndErrorAfter "txn-end-error-after" "the transaction ends and the answer is an error";
+    EndClosed "txn-end-closed" "the connection closes before or after EndTxn";
+    EndUnanswered "txn-end-unanswered" "the transaction ends and nobody says so";
+    EndSlow "txn-end-slow" "the end of a transaction is answered late";
+    LeaderMovedWaiting "leader-moved-waiting" "a leader moves while a batch waits for its replicas, and the next refuses";
+    TopicRecreated "topic-recreated" "a topic is deleted and made anew: same name, another id";
+    TopicGrown "topic-grown" "a topic gets another partition";
 }
 
 /// What a client is doing when a fault is met.
@@ -190,7 +234,7 @@ mod tests {
         for (index, row) in CATALOGUE.iter().enumerate() {
             assert_eq!(row.fault as usize, index, "{}", row.name);
         }
-        assert_eq!(CATALOGUE.len(), Fault::ProcessCrashed as usize + 1);
+        assert_eq!(CATALOGUE.len(), Fault::TopicGrown as usize + 1);
         let names: std::collections::BTreeSet<_> = CATALOGUE.iter().map(|row| row.name).collect();
         assert_eq!(names.len(), CATALOGUE.len());
     }

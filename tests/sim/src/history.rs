@@ -12,6 +12,14 @@
 //! 1.400000 c1 poll t/3 offset=12 id=17 digest=9f3c1a00e2b4d811 op=9
 //! 1.400000 c1 event t/3 offset=20
 //! 1.500000 c1 commit t/3 offset=13
+//! 1.600000 p2 takes tx-0 timeout=10000000
+//! 1.610000 p2 owns tx-0 timeout=10000000
+//! 1.620000 p2 txn op=1 begun
+//! 1.630000 p2 copies t/0 group-b op=1 from=4 to=9
+//! 1.640000 p2 txn op=1 committing
+//! 1.650000 p2 txn op=1 committed
+//! 2.000000 -- group-offset t/0 group-b offset=9
+//! 2.000000 -- hanging t/2 offset=7
 //! 2.000000 -- log t/3 offset=12 id=17 digest=9f3c1a00e2b4d811 committed
 //! ```
 
@@ -46,8 +54,25 @@ pub enum What {
     Event { place: Place, offset: i64 },
     /// A consumer committed: it has processed everything before this offset.
     Commit { place: Place, offset: i64 },
-    /// A producer's transaction `op` ended.
+    /// A consumer is given records of open and aborted transactions too.
+    ReadsUncommitted,
+    /// A producer takes a transactional id: from its first `owned: false` on older ones with the same id may be
+    /// refused, from `owned: true` on they are. The limit of a transaction's time in microseconds.
+    Takes { id: u16, owned: bool, timeout_us: u64 },
+    /// A producer began transaction `op`.
+    TxnBegin { op: u64 },
+    /// It asked for transaction `op` to be committed, or aborted.
+    TxnAsk { op: u64, commit: bool },
+    /// A producer's transaction `op` ended, as it was told; `None`: it was not told.
     TxnEnd { op: u64, committed: Option<bool> },
+    /// A producer was told that it can do nothing more.
+    Fatal { why: String },
+    /// In transaction `op` the input of a group was copied: offsets `from..to`.
+    Copies { op: u64, group: u16, place: Place, from: i64, to: i64 },
+    /// What the group has committed at the end.
+    GroupOffset { group: u16, place: Place, offset: i64 },
+    /// A transaction is still open at the end, from this offset on.
+    Hanging { place: Place, offset: i64 },
     /// Records before `offset` were removed, or records were lost by an unclean election: nothing is expected there.
     Gone { place: Place, from: i64, to: i64 },
     /// What the log holds at the end.
@@ -132,6 +157,24 @@ impl History {
             }
             What::Event { place, offset } => write!(text, "event {} offset={offset}", name(place)),
             What::Commit { place, offset } => write!(text, "commit {} offset={offset}", name(place)),
+            What::ReadsUncommitted => write!(text, "reads-uncommitted"),
+            What::Takes { id, owned, timeout_us } => {
+                let id = &self.who[usize::from(*id)];
+                write!(text, "{} {id} timeout={timeout_us}", if *owned { "owns" } else { "takes" })
+            }
+            What::TxnBegin { op } => write!(text, "txn op={op} begun"),
+            What::TxnAsk { op, commit } => {
+                write!(text, "txn op={op} {}", if *commit { "committing" } else { "aborting" })
+            }
+            What::Fatal { why } => write!(text, "fatal {why}"),
+            What::Copies { op, group, place, from, to } => {
+                let group = &self.who[usize::from(*group)];
+                write!(text, "copies {} {group} op={op} from={from} to={to}", name(place))
+            }
+            What::GroupOffset { group, place, offset } => {
+                write!(text, "group-offset {} {} offset={offset}", name(place), self.who[usize::from(*group)])
+            }
+            What::Hanging { place, offset } => write!(text, "hanging {} offset={offset}", name(place)),
             What::TxnEnd { op, committed } => {
                 let outcome = committed.map_or("unknown", |c| if c { "committed" } else { "aborted" });
                 write!(text, "txn op={op} {outcome}")
@@ -194,15 +237,35 @@ impl History {
             },
             "event" => What::Event { place: place?, offset: offset("offset")? },
             "commit" => What::Commit { place: place?, offset: offset("offset")? },
-            "txn" => {
-                let committed = match *plain.first()? {
-                    "committed" => Some(true),
-                    "aborted" => Some(false),
-                    "unknown" => None,
-                    _ => return None,
-                };
-                What::TxnEnd { op, committed }
-            }
+            "txn" => match *plain.first()? {
+                "begun" => What::TxnBegin { op },
+                "committing" => What::TxnAsk { op, commit: true },
+                "aborting" => What::TxnAsk { op, commit: false },
+                "committed" => What::TxnEnd { op, committed: Some(true) },
+                "aborted" => What::TxnEnd { op, committed: Some(false) },
+                "unknown" => What::TxnEnd { op, committed: None },
+                _ => return None,
+            },
+            "reads-uncommitted" => What::ReadsUncommitted,
+            "takes" | "owns" => What::Takes {
+                id: self.participant(plain.first()?),
+                owned: verb == "owns",
+                timeout_us: number("timeout")?,
+            },
+            "fatal" => What::Fatal { why: why() },
+            "copies" => What::Copies {
+                op,
+                group: self.participant(plain.get(1)?),
+                place: place?,
+                from: offset("from")?,
+                to: offset("to")?,
+            },
+            "group-offset" => What::GroupOffset {
+                group: self.participant(plain.get(1)?),
+                place: place?,
+                offset: offset("offset")?,
+            },
+            "hanging" => What::Hanging { place: place?, offset: offset("offset")? },
             "gone" => What::Gone { place: place?, from: offset("from")?, to: offset("to")? },
             "log" => {
                 let committed = *plain.get(1)? == "committed";

@@ -9,6 +9,7 @@ use crate::history::What;
 use crate::link::{End, Reach};
 use crate::pipe::Cut;
 use crate::rng::Rng;
+use crate::swarm::TOPICS;
 use crate::world::{Event, World};
 
 /// What ends a fault.
@@ -22,6 +23,8 @@ pub enum Undo {
     Reach(i32),
     /// No more throttling.
     Unthrottle,
+    /// The second topic is made anew, with so many partitions.
+    Create(i32),
     /// The window of a connection opens.
     Window(u32),
     /// Another reset of a client's connections, and how many follow.
@@ -100,6 +103,12 @@ impl World<'_> {
             | Fault::RecordsDeleted
             | Fault::ProducersExpired
             | Fault::Throttled => self.on_cluster(fault, rng)?,
+            Fault::CoordinatorsMoved
+            | Fault::CoordinatorsLoading
+            | Fault::LeaderMovedWaiting
+            | Fault::TopicRecreated
+            | Fault::TopicGrown => self.on_transactions(fault, rng)?,
+            _ if fault > Fault::ProcessCrashed => self.on_transactional_request(fault, rng),
             _ => self.on_request(fault, rng),
         };
         self.drain_cluster();
@@ -146,7 +155,7 @@ impl World<'_> {
     }
 
     /// A topic's name and a partition of it, by chance.
-    fn some_partition(&self, rng: &mut Rng) -> Option<(String, i32)> {
+    pub(crate) fn some_partition(&self, rng: &mut Rng) -> Option<(String, i32)> {
         let all: Vec<(&str, usize)> =
             self.cluster.topics().map(|t| (t.name.as_str(), t.partitions.len())).collect();
         let (name, count) = *all.get(rng.below(all.len() as u64) as usize)?;
@@ -211,7 +220,7 @@ impl World<'_> {
             }
             Fault::ProducersExpired => {
                 // Brokers forget who was idle for a day.
-                if self.somebody_is_busy() {
+                if self.somebody_is_busy() || self.forgets_fences() {
                     return None;
                 }
                 self.cluster.expire_producers();
@@ -238,9 +247,11 @@ impl World<'_> {
         let (end, start) = (found.log.end_offset(), found.log.start_offset());
         let replicas = found.replicas.clone();
         let from = (end - rng.below(20) as i64).max(start);
-        self.cluster.unclean_election(&name, partition, rng.pick(&replicas), from);
         // Whole batches go.
-        let from = self.cluster.partition(&name, partition)?.log.end_offset();
+        let first =
+            found.log.batches().find(|(info, _)| info.last_offset >= from).map(|(info, _)| info.base_offset);
+        self.cluster.unclean_election(&name, partition, rng.pick(&replicas), from);
+        let from = first.unwrap_or(end);
         let place = (self.history.topic(&name), partition);
         let who = self.history.participant("--");
         self.history.push(self.now, who, What::Gone { place, from, to: end });
@@ -315,6 +326,10 @@ impl World<'_> {
                 }
             }
             Undo::Unthrottle => self.cluster.throttle(0),
+            // It may have been made by itself meanwhile.
+            Undo::Create(partitions) => {
+                let _ = self.cluster.create_topic(TOPICS[1], partitions);
+            }
             Undo::Window(id) => {
                 if let Some(link) = self.links.get_mut(&id) {
                     link.up.window = self.weather.window;
@@ -338,6 +353,7 @@ impl World<'_> {
     pub fn heal(&mut self) {
         self.cluster.clear_injections();
         self.cluster.throttle(0);
+        self.cluster.coordinators_loading(0);
         self.reach.iter_mut().for_each(|reach| *reach = Reach::Open);
         let nodes = self.cluster.nodes().len() as i32;
         (0..nodes).for_each(|node| self.cluster.start_node(node));

@@ -7,12 +7,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use kafka_sim::faults::Counters;
-use kafka_sim::run::{Report, run_seed};
+use kafka_sim::run::{Report, run_life};
+use kafka_sim::swarm::Life;
 
 struct Options {
     from: u64,
     to: u64,
     hours: f64,
+    life: Life,
     trace: bool,
     table: bool,
     threads: usize,
@@ -22,7 +24,7 @@ struct Options {
     at_least: f64,
 }
 
-const USAGE: &str = "kafka-sim --seeds A..B [--hours H (of virtual time, per seed)] [--trace] [--table] [--threads N] [--seconds S] [--at-least H]";
+const USAGE: &str = "kafka-sim --seeds A..B [--transactions] [--hours H (of virtual time, per seed)] [--trace] [--table] [--threads N] [--seconds S] [--at-least H]";
 
 fn options() -> Result<Options, String> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -30,6 +32,7 @@ fn options() -> Result<Options, String> {
         from: 0,
         to: 20,
         hours: 0.1,
+        life: Life::Plain,
         trace: false,
         table: false,
         threads,
@@ -56,6 +59,7 @@ fn options() -> Result<Options, String> {
             "--at-least" => {
                 options.at_least = value()?.parse().map_err(|_| "--at-least is hours".to_owned())?
             }
+            "--transactions" => options.life = Life::Transactions,
             "--trace" => options.trace = true,
             "--table" => options.table = true,
             _ => return Err(format!("unknown: {arg}")),
@@ -68,8 +72,8 @@ fn options() -> Result<Options, String> {
 }
 
 /// Runs a seed; a panic is a violation.
-fn guarded(seed: u64, virtual_us: u64, trace: bool) -> Report {
-    catch_unwind(AssertUnwindSafe(|| run_seed(seed, virtual_us, trace))).unwrap_or_else(|panic| {
+fn guarded(seed: u64, life: Life, virtual_us: u64, trace: bool) -> Report {
+    catch_unwind(AssertUnwindSafe(|| run_life(seed, life, virtual_us, trace))).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|t| (*t).to_owned())).unwrap_or_default();
         Report { seed, violations: vec![format!("S5: panic: {text}")], ..Report::default() }
@@ -86,7 +90,7 @@ fn main() -> ExitCode {
     };
     let virtual_us = (options.hours * 3.6e9) as u64;
     if options.trace {
-        let report = guarded(options.from, virtual_us, true);
+        let report = guarded(options.from, options.life, virtual_us, true);
         report.trace.iter().for_each(|line| println!("{line}"));
         println!("--- history ---\n{}", report.history);
         report.violations.iter().for_each(|v| println!("VIOLATION {v}"));
@@ -106,10 +110,10 @@ fn main() -> ExitCode {
                     if seed >= options.to || over {
                         break;
                     }
-                    let mut report = guarded(seed, virtual_us, false);
+                    let mut report = guarded(seed, options.life, virtual_us, false);
                     // S4: the same seed is the same run. Each tenth is run again to see it.
                     if seed.is_multiple_of(10) && report.violations.is_empty() {
-                        let again = guarded(seed, virtual_us, false);
+                        let again = guarded(seed, options.life, virtual_us, false);
                         if again.hash != report.hash {
                             let text = format!("S4: hash {:x}, then {:x}", report.hash, again.hash);
                             report.violations.push(text);
@@ -137,8 +141,9 @@ fn tell(options: &Options, report: &Report) {
     println!("seed {}: {} violations", report.seed, report.violations.len());
     report.violations.iter().take(5).for_each(|v| println!("    {v}"));
     let (seed, next, hours) = (report.seed, report.seed + 1, options.hours);
+    let life = if options.life == Life::Transactions { " --transactions" } else { "" };
     println!(
-        "    replay: cargo run -p kafka-sim --profile checked -- --seeds {seed}..{next} --hours {hours} --trace"
+        "    replay: cargo run -p kafka-sim --profile checked -- --seeds {seed}..{next}{life} --hours {hours} --trace"
     );
 }
 
@@ -160,6 +165,10 @@ fn summary(options: &Options, reports: &[Report], seconds: f64) -> ExitCode {
         sum(|r| r.outcomes[2]),
         sum(|r| r.polled),
     );
+    let ended = |n: usize| reports.iter().map(|r| r.transactions[n]).sum::<u64>();
+    if options.life == Life::Transactions {
+        println!("{} transactions committed, {} aborted, {} ended unknown", ended(0), ended(1), ended(2));
+    }
     println!(
         "{} faults ({:.0} an hour; never met: {:?}), {} events, {seconds:.1} s, {:.1} seeds/s, {:.2} cluster-hours/s",
         fired.total(),

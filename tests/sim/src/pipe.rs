@@ -39,6 +39,8 @@ pub struct Pipe {
     pub cut: Option<(u64, Cut)>,
     /// Nothing gets through any more, and nobody notices.
     pub silent: bool,
+    /// It was cut: what is sent from now on is lost.
+    ended: bool,
     /// Bytes that may be under way before a write is refused (socket buffers and window).
     pub window: usize,
     in_transit: usize,
@@ -56,6 +58,7 @@ impl Pipe {
             sent: 0,
             cut: None,
             silent: false,
+            ended: false,
             window,
             in_transit: 0,
             chunk_max: chunk_max.max(1),
@@ -80,7 +83,7 @@ impl Pipe {
         self.sent = end;
         self.in_transit += bytes.len();
         let mut arrival = None;
-        if !self.silent {
+        if !self.silent && !self.ended {
             arrival = self.push(now, through);
         }
         match cut {
@@ -90,8 +93,8 @@ impl Pipe {
                 let late = self.push(now, &bytes[through.len()..]);
                 arrival = arrival.or(late);
             }
-            // The bytes after the cut are lost.
-            _ => {}
+            Some(Cut::Reset | Cut::Fin) => self.ended = true,
+            None => {}
         }
         (arrival, cut)
     }

@@ -10,6 +10,7 @@ use kafka_proto::record::NewRecord;
 use crate::history::{History, What};
 use crate::record::{digest, value};
 use crate::rng::Rng;
+use crate::txn_app::TxnApp;
 
 /// What became of a record, as the producer said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +60,8 @@ pub struct ProducerApp<'m> {
     pub held: Vec<Delivery>,
     /// What it does by itself.
     pub plan: Option<Plan>,
+    /// What it does in transactions, if it has any.
+    pub txn: Option<Box<TxnApp>>,
     /// Something it must never be told, and was.
     pub wrong: Vec<String>,
     /// A batch that is being sealed, and until when.
@@ -80,6 +83,7 @@ impl<'m> ProducerApp<'m> {
             hold_deliveries: false,
             held: Vec::new(),
             plan: None,
+            txn: None,
             wrong: Vec::new(),
             sealing: None,
             batches: Vec::new(),
@@ -126,7 +130,8 @@ impl<'m> ProducerApp<'m> {
         self.accepted.insert(id, now.0);
         let place = (number, appended.partition as i32);
         let digest = digest(key, Some(&body));
-        history.push(now.0, self.who, What::Send { place, id, digest, op: id });
+        let op = self.txn.as_ref().map_or(id, |txn| txn.op);
+        history.push(now.0, self.who, What::Send { place, id, digest, op });
         Ok(appended)
     }
 
@@ -160,6 +165,8 @@ impl<'m> ProducerApp<'m> {
             }
             progress = true;
         }
+        // What became of the records comes before what became of the transaction.
+        progress |= self.txn.is_some() && self.watch_transaction(now.0, history);
         progress
     }
 
@@ -202,6 +209,9 @@ impl<'m> ProducerApp<'m> {
 
     /// Acts by plan; returns when it acts next.
     pub(crate) fn act(&mut self, now: u64, history: &mut History) -> Option<u64> {
+        if self.txn.is_some() {
+            return self.act_in_transactions(now, history);
+        }
         let mut plan = self.plan.take().filter(|plan| now < plan.until)?;
         for _ in 0..plan.rng.between(1, plan.burst) {
             let topic = plan.rng.below(self.topics.len() as u64) as usize;

@@ -85,7 +85,8 @@ impl World<'_> {
                 }
             }
         }
-        progress
+        // One that nobody heard of ends without an answer.
+        progress | self.clients[client].watch(now, &mut self.history)
     }
 
     pub(crate) fn client_timeout(&mut self, client: usize) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kafka_client_core::config::Acks;
+use kafka_client_core::config::{Acks, Isolation};
 use kafka_client_core::producer::Outcome;
 use kafka_client_core::resources::{ConsumerMemory, ProducerMemory};
 use kafka_proto::record::Codec;
@@ -16,7 +16,9 @@ use crate::inject::Undo;
 use crate::producer_app::Plan;
 use crate::rng::Rng;
 use crate::scenario::Small;
-use crate::swarm::{ProducerSpec, Swarm, TOPICS};
+use crate::swarm::{Life, ProducerSpec, Swarm, TOPICS};
+use crate::takeover::Transactional;
+use crate::txn_app::{Step, TxnPlan};
 use crate::world::{Event, World};
 
 /// What came of a seed.
@@ -34,6 +36,8 @@ pub struct Report {
     pub records: u64,
     /// Of these: acknowledged, not written, indeterminate.
     pub outcomes: [u64; 3],
+    /// Transactions that were committed, aborted, and of which nobody was told.
+    pub transactions: [u64; 3],
     /// Records given to consumers.
     pub polled: u64,
     /// Faults that were set.
@@ -60,7 +64,12 @@ pub(crate) struct Run<'m> {
     next_fault: u64,
     faults_until: u64,
     fired: Counters,
-    producers: usize,
+    pub(crate) producers: usize,
+    /// Which client of each transactional id is the active one.
+    pub(crate) active: Vec<usize>,
+    /// Chance, for what only transactions need.
+    pub(crate) txn_rng: Rng,
+    transactions: [u64; 3],
     pub(crate) crashed_outcomes: u64,
     outcomes: [u64; 3],
     records: u64,
@@ -68,10 +77,16 @@ pub(crate) struct Run<'m> {
 
 /// Runs a seed for so many virtual microseconds of faults.
 pub fn run_seed(seed: u64, virtual_us: u64, readable: bool) -> Report {
-    let swarm = Swarm::new(seed);
-    let mut lent: Vec<Box<Small<'_>>> = swarm.producers.iter().map(|_| Box::new(Small::new())).collect();
+    run_life(seed, Life::Plain, virtual_us, readable)
+}
+
+/// Runs a seed's life of this kind for so many virtual microseconds of faults.
+pub fn run_life(seed: u64, life: Life, virtual_us: u64, readable: bool) -> Report {
+    let swarm = Swarm::of(seed, life);
+    let specs: Vec<ProducerSpec> = swarm.producers.iter().cloned().chain(swarm.pairs()).collect();
+    let mut lent: Vec<Box<Small<'_>>> = specs.iter().map(|_| Box::new(Small::new())).collect();
     let mut memory: Vec<ProducerMemory<'_>> = Vec::new();
-    for (lent, spec) in lent.iter_mut().zip(&swarm.producers) {
+    for (lent, spec) in lent.iter_mut().zip(&specs) {
         memory.push(if spec.lent { lent.lend() } else { owned(spec) });
     }
     let mut run = Run::new(seed, swarm, memory, virtual_us, readable);
@@ -98,7 +113,8 @@ impl<'m> Run<'m> {
         world.weather = swarm.weather.clone();
         let mut rng = Rng::stream(seed, "faults");
         let first_fault = rng.around(swarm.fault_every_us);
-        for (spec, memory) in swarm.producers.iter().zip(memory) {
+        let mut memory = memory.into_iter();
+        for (spec, memory) in swarm.producers.iter().zip(memory.by_ref()) {
             let client = world.add_producer(spec.client, spec.config, memory, &TOPICS);
             let who = world.producer(client).who;
             promise(&mut world, who, spec, &swarm);
@@ -106,17 +122,29 @@ impl<'m> Run<'m> {
                 Some(plan(spec, Rng::stream(seed + client as u64, "app"), virtual_us));
         }
         let producers = swarm.producers.len();
+        add_transactional(&mut world, &swarm, memory);
         for (client, config) in &swarm.consumers {
+            let pause_us = if swarm.txns.is_empty() { 300_000 } else { 100_000 };
             let topics = [(TOPICS[0], swarm.partitions[0] as u32), (TOPICS[1], swarm.partitions[1] as u32)];
             let at = world.add_consumer(*client, *config, ConsumerMemory::owned(), &topics);
             let rng = Rng::stream(seed + at as u64, "app");
-            world.consumer(at).plan = Some(Reading { rng, pause_us: 300_000, until: virtual_us, hold: 10 });
+            world.consumer(at).plan = Some(Reading { rng, pause_us, until: virtual_us, hold: 10 });
+            if config.isolation == Isolation::ReadUncommitted {
+                let who = world.consumer(at).who;
+                world.history.push(0, who, What::ReadsUncommitted);
+            }
         }
-        world.wire.in_flight_allowed =
-            swarm.producers.iter().map(|p| u32::from(p.client.max_in_flight)).max();
+        world.wire.in_flight_allowed = swarm
+            .producers
+            .iter()
+            .cloned()
+            .chain(swarm.pairs())
+            .map(|p| u32::from(p.client.max_in_flight))
+            .max();
         world.start_plans();
         world.at(first_fault, Event::Fault);
-        Run {
+        let txns = swarm.txns.len();
+        let mut run = Run {
             world,
             swarm,
             rng,
@@ -126,10 +154,35 @@ impl<'m> Run<'m> {
             faults_until: virtual_us,
             fired: Counters::default(),
             producers,
+            active: vec![0; txns],
+            txn_rng: Rng::stream(seed, "transactional clients"),
+            transactions: [0; 3],
             crashed_outcomes: 0,
             outcomes: [0; 3],
             records: 0,
+        };
+        for txn in 0..txns {
+            run.first_transactional(txn, virtual_us);
         }
+        run
+    }
+
+    /// Both clients of a transactional id get their plans, and the first begins.
+    fn first_transactional(&mut self, txn: usize, until: u64) {
+        let (active, other) = self.pair(txn);
+        let spec = self.swarm.txns[txn].clone();
+        for client in [active, other] {
+            let plan = TxnPlan {
+                rng: Rng::new(self.txn_rng.next()),
+                pause_us: spec.producer.pause_us,
+                records: spec.records,
+                filling: spec.producer.filling,
+                aborts: spec.aborts,
+                until,
+            };
+            self.equip(txn, client, Some(plan));
+        }
+        self.world.with_producer(active, |app, now, history| app.init_transactions(now, history));
     }
 
     fn with_faults(&mut self) {
@@ -152,6 +205,7 @@ impl<'m> Run<'m> {
             let next = self.world.undo(undo, &mut self.rng);
             self.remember(next);
         }
+        self.revive();
         if self.next_fault <= now && !self.swarm.faults.is_empty() {
             let fault = self.rng.pick(&self.swarm.faults);
             self.fire(fault);
@@ -172,10 +226,17 @@ impl<'m> Run<'m> {
         let any = self.rng.below(self.world.clients.len() as u64) as usize;
         let now = self.world.now;
         if fault == Fault::ProcessCrashed {
+            if self.producers == 0 {
+                return;
+            }
             let client = self.rng.below(self.producers as u64) as usize;
             let state = self.world.state_of(client);
             self.fired.count(fault, state);
             self.crash(client);
+            return;
+        }
+        if (Fault::TransactionalCrashed..=Fault::TransactionDawdles).contains(&fault) {
+            self.fire_transactional(fault);
             return;
         }
         let before: Vec<_> = (0..self.world.clients.len()).map(|c| self.world.state_of(c)).collect();
@@ -191,6 +252,31 @@ impl<'m> Run<'m> {
         set.undo.into_iter().for_each(|undo| self.remember(Some(undo)));
     }
 
+    /// What happens to the producers of a transactional id.
+    fn fire_transactional(&mut self, fault: Fault) {
+        let txn = self.txn_rng.below(self.swarm.txns.len() as u64) as usize;
+        let (active, _) = self.pair(txn);
+        let now = self.world.now;
+        self.world.trace.note(
+            now,
+            9,
+            [fault as u64, active as u64, 0],
+            format_args!("FAULT {fault:?} ({active})"),
+        );
+        let state = self.world.state_of(active);
+        self.fired.count(fault, state);
+        match fault {
+            Fault::TransactionalCrashed => self.begin_transactional(txn, active),
+            Fault::TransactionalTakenOver => self.take_over(txn),
+            _ => {
+                let timeout = self.swarm.txns[txn].timeout.0;
+                if let Some(app) = &mut self.world.producer(active).txn {
+                    app.dawdles_until = now + timeout + self.txn_rng.between(0, 5 * S);
+                }
+            }
+        }
+    }
+
     pub(crate) fn count_outcomes(&mut self, client: usize) {
         let app = self.world.producer(client);
         let mut counts = [0; 3];
@@ -203,6 +289,9 @@ impl<'m> Run<'m> {
         }
         let records = app.accepted.len() as u64;
         let mut wrong = std::mem::take(&mut app.wrong);
+        if let Some(txn) = &app.txn {
+            self.transactions.iter_mut().zip(txn.ends).for_each(|(all, n)| *all += n);
+        }
         self.world.violations.append(&mut wrong);
         self.records += records;
         self.outcomes.iter_mut().zip(counts).for_each(|(all, n)| *all += n);
@@ -217,12 +306,18 @@ impl<'m> Run<'m> {
         for client in 0..world.clients.len() {
             world.clients[client].frozen_until = 0;
             match &mut world.clients[client].app {
-                App::Producer(app) => app.plan = None,
+                App::Producer(app) => {
+                    app.plan = None;
+                    if let Some(txn) = &mut app.txn {
+                        txn.dawdles_until = 0;
+                    }
+                }
                 App::Consumer(app) => app.calm(now),
             }
             world.pump(client);
         }
         world.run_until(world.now + HEALED_WITHIN);
+        self.last_transactions();
         let mut sent = Vec::new();
         for client in 0..self.producers {
             for partition in 0..self.swarm.partitions[0] {
@@ -245,12 +340,63 @@ impl<'m> Run<'m> {
         let until = self.world.now + HEALED_WITHIN;
         self.world.run_until(until);
         for (client, id) in sent {
+            // Who has hardly more time than one attempt may run out of it.
+            if self.swarm.producers.get(client).is_some_and(|p| p.is_tight) {
+                continue;
+            }
             let outcome = self.world.outcome(client, id);
             if !matches!(outcome, Some(Outcome::Acked { .. })) {
                 let text = format!("S1: record {id} of client {client}, sent after healing: {outcome:?}");
                 self.world.violations.push(text);
             }
         }
+    }
+
+    /// S1: each transactional id has one more transaction that is committed. Who was fenced or gave up begins anew, and
+    /// so does who finds out only now that a connection is dead.
+    fn last_transactions(&mut self) {
+        let mut missing: Vec<usize> = (0..self.swarm.txns.len()).collect();
+        for _ in 0..3 {
+            if missing.is_empty() {
+                return;
+            }
+            self.revive();
+            let until = self.world.now + HEALED_WITHIN;
+            self.world.run_until(until);
+            missing.iter().for_each(|txn| self.begin_last(*txn));
+            let until = self.world.now + HEALED_WITHIN;
+            self.world.run_until(until);
+            missing.retain(|txn| !self.last_is_committed(*txn));
+        }
+        for txn in missing {
+            let (active, _) = self.pair(txn);
+            let app = self.world.producer(active);
+            let (step, state, trouble) =
+                (app.step(), app.producer.transaction(), app.producer.transaction_trouble());
+            let id = &self.swarm.txns[txn].id;
+            let text = format!("S1: no transaction of {id} after healing: {step:?}, {state:?}, {trouble}");
+            self.world.violations.push(text);
+        }
+    }
+
+    fn begin_last(&mut self, txn: usize) {
+        let (active, _) = self.pair(txn);
+        if self.world.producer(active).step() != Some(Step::Idle) {
+            return;
+        }
+        self.world.with_producer(active, |app, now, history| app.begin(now, history, 0));
+        for partition in 0..self.swarm.partitions[0] {
+            let _ = self.world.try_send(active, 0, Some(partition as u32), 10);
+        }
+        self.world.with_producer(active, |app, now, history| app.commit(now, history));
+    }
+
+    fn last_is_committed(&mut self, txn: usize) -> bool {
+        let (active, _) = self.pair(txn);
+        let app = self.world.producer(active);
+        let (who, op) = (app.who, app.txn.as_ref().map_or(0, |t| t.op));
+        let committed = What::TxnEnd { op, committed: Some(true) };
+        self.world.history.entries.iter().rev().any(|e| e.who == who && e.what == committed)
     }
 
     /// Consumers read on for as long as they make progress.
@@ -298,7 +444,8 @@ impl<'m> Run<'m> {
     }
 
     fn verdict(mut self, seed: u64) -> Report {
-        (0..self.producers).for_each(|client| self.count_outcomes(client));
+        let producers = self.producers + 2 * self.swarm.txns.len();
+        (0..producers).for_each(|client| self.count_outcomes(client));
         self.outcomes[2] += self.crashed_outcomes;
         let mut polled = 0;
         for client in &self.world.clients {
@@ -318,11 +465,32 @@ impl<'m> Run<'m> {
             events: self.world.trace.events(),
             records: self.records,
             outcomes: self.outcomes,
+            transactions: self.transactions,
             polled,
             fired: self.fired,
             violations,
             trace: self.world.trace.lines().to_vec(),
             history: if readable { self.world.history.to_text() } else { String::new() },
+        }
+    }
+}
+
+/// Adds both clients of each transactional id; they do not run yet.
+fn add_transactional<'m>(
+    world: &mut World<'m>,
+    swarm: &Swarm,
+    mut memory: impl Iterator<Item = ProducerMemory<'m>>,
+) {
+    for spec in &swarm.txns {
+        for _ in 0..2 {
+            let Some(memory) = memory.next() else { return };
+            let index = world.clients.len();
+            let (name, first_id) = (format!("x{index}"), (index as u64) << 40);
+            let with = Transactional { id: &spec.id, timeout: spec.timeout, name: &name, first_id };
+            let (client, config) = (spec.producer.client, spec.producer.config);
+            let app = world.transactional(client, config, memory, &TOPICS, &with);
+            promise(world, app.who, &spec.producer, swarm);
+            world.add_app(app);
         }
     }
 }

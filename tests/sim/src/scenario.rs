@@ -12,7 +12,7 @@ use crate::client::{App, Client};
 use crate::consumer_app::ConsumerApp;
 use crate::link::host_name;
 use crate::producer_app::ProducerApp;
-use crate::record::{digest, identify};
+use crate::record::identify;
 use crate::world::{Event, World};
 
 /// The memory of a small device.
@@ -271,29 +271,6 @@ impl<'m> World<'m> {
     pub fn logged(&self, topic: &str, partition: i32) -> Vec<u64> {
         let records = self.cluster.log(topic, partition).unwrap_or_default();
         records.iter().filter_map(|r| identify(r.value.as_deref()?).map(|(id, _)| id)).collect()
-    }
-
-    /// Notes the logs in the history, for the checker.
-    pub fn read_logs(&mut self) {
-        let observer = self.history.participant("--");
-        let topics: Vec<(String, i32)> =
-            self.cluster.topics().map(|t| (t.name.clone(), t.partitions.len() as i32)).collect();
-        for (name, partitions) in topics {
-            let topic = self.history.topic(&name);
-            for partition in 0..partitions {
-                for record in self.cluster.log(&name, partition).unwrap_or_default() {
-                    let Some((id, _)) = record.value.as_deref().and_then(identify) else {
-                        self.violations.push(format!("P1: bytes nobody sent in {name}/{partition}"));
-                        continue;
-                    };
-                    let digest = digest(record.key.as_deref(), record.value.as_deref());
-                    let place = (topic, partition);
-                    let offset = record.offset;
-                    let what = crate::history::What::Log { place, offset, id, digest, committed: true };
-                    self.history.push(self.now, observer, what);
-                }
-            }
-        }
     }
 
     /// Fails when something happened that must never happen: whatever the scenario is about.

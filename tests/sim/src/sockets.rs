@@ -3,6 +3,7 @@
 use kafka_client_core::net::{Action, Closed, ConnId, HostId, Trouble};
 use kafka_client_core::time::Instant;
 
+use crate::client::App;
 use crate::link::{End, Link, Reach, node_at, resolve};
 use crate::pipe::Pipe;
 use crate::world::{Event, World};
@@ -100,6 +101,13 @@ impl World<'_> {
         }
     }
 
+    /// Whether what a client wrote may arrive after its end of the connection was closed. Brokers before 3.6 let a
+    /// late batch begin a transaction that nobody ends (KIP-890); no client can help that.
+    pub(crate) fn may_be_late(&self, client: usize) -> bool {
+        let transactional = matches!(&self.clients[client].app, App::Producer(app) if app.txn.is_some());
+        !transactional || self.cluster.config().release >= kafka_broker::Release::V3_9
+    }
+
     /// The client's end is closed, by it or under it.
     fn close_client_end(&mut self, id: u32, why: Closed) {
         let now = self.instant();
@@ -108,6 +116,11 @@ impl World<'_> {
         let (client, conn) = (link.client, link.conn);
         let (rx, transmit) = (link.rx.take(), link.transmit.take());
         let (at, silent) = (link.up.arrival(self.now), link.up.silent);
+        if !self.may_be_late(client)
+            && let Some(link) = self.links.get_mut(&id)
+        {
+            link.up.lose();
+        }
         self.trace.note(self.now, 3, [u64::from(id), 0, 0], format_args!("link {id} closed: {why:?}"));
         self.wire.closed(id, client);
         if self.links[&id].broker.is_some() {

@@ -2,7 +2,7 @@
 //! a few of everything, never all of it: rare combinations come up that way.
 
 use kafka_broker::{Config, Release};
-use kafka_client_core::config::{Acks, ClientConfig, ConsumerConfig, OffsetReset, ProducerConfig};
+use kafka_client_core::config::{Acks, ClientConfig, ConsumerConfig, Isolation, OffsetReset, ProducerConfig};
 use kafka_client_core::time::Duration;
 use kafka_proto::record::Codec;
 
@@ -30,6 +30,36 @@ pub struct ProducerSpec {
     pub filling: u64,
     /// Percent of batches that are sealed slowly.
     pub slow_seal: u64,
+    /// Its deliveries may run out of time even where nothing is wrong.
+    pub is_tight: bool,
+}
+
+/// A transactional id, before its producers exist.
+#[derive(Clone, Debug)]
+pub struct TxnSpec {
+    /// Settings of its producers.
+    pub producer: ProducerSpec,
+    /// `transactional.id`.
+    pub id: String,
+    /// `transaction.timeout.ms`.
+    pub timeout: Duration,
+    /// Records in a transaction, at most.
+    pub records: u64,
+    /// Percent of transactions that are aborted.
+    pub aborts: u64,
+    /// The group whose input it copies, if it does.
+    pub copies: Option<String>,
+}
+
+/// Which kind of life a seed's cluster has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Life {
+    /// Producers without transactions, and topics that stay as they are.
+    #[default]
+    Plain,
+    /// The same cluster with transactional producers, consumers of committed records, and topics that grow or are made
+    /// anew.
+    Transactions,
 }
 
 /// Everything a seed decides.
@@ -39,6 +69,8 @@ pub struct Swarm {
     pub cluster: Config,
     /// The producers.
     pub producers: Vec<ProducerSpec>,
+    /// The transactional ids.
+    pub txns: Vec<TxnSpec>,
     /// The consumers.
     pub consumers: Vec<(ClientConfig<'static>, ConsumerConfig<'static>)>,
     /// The network.
@@ -98,6 +130,7 @@ fn producer(rng: &mut Rng) -> ProducerSpec {
         burst: rng.pick(&[1, 4, 20]),
         filling: rng.pick(&[0, 50, 300]),
         slow_seal: rng.pick(&[0, 0, 20]),
+        is_tight: false,
     }
 }
 
@@ -111,6 +144,15 @@ fn consumer(rng: &mut Rng) -> (ClientConfig<'static>, ConsumerConfig<'static>) {
         ..ConsumerConfig::DEFAULT
     };
     (client(rng, "sim-consumer"), config)
+}
+
+impl ProducerSpec {
+    /// Its deliveries have hardly more time than one attempt.
+    fn tighten(&mut self, rng: &mut Rng) {
+        let least = self.config.linger.0 + self.client.request_timeout.0;
+        self.config.delivery_timeout = Duration(least + rng.between(0, 1_000_000));
+        self.is_tight = true;
+    }
 }
 
 impl Swarm {
@@ -146,17 +188,64 @@ impl Swarm {
         let faults = CATALOGUE
             .iter()
             .map(|row| row.fault)
+            .take_while(|fault| *fault <= Fault::ProcessCrashed)
             .filter(|fault| rng.percent(if rare(*fault) { share / 3 } else { share }))
             .collect();
         Swarm {
             cluster,
             producers,
+            txns: Vec::new(),
             consumers,
             weather,
             faults,
             fault_every_us: rng.pick(&[1_000_000, 4_000_000, 15_000_000]),
             partitions,
         }
+    }
+
+    /// What `seed` decides for this kind of life. What is more than in a plain life comes from a stream of its own, so
+    /// that the rest is the same.
+    pub fn of(seed: u64, life: Life) -> Self {
+        let mut swarm = Swarm::new(seed);
+        if life == Life::Transactions {
+            swarm.with_transactions(&mut Rng::stream(seed, "transactions"));
+        }
+        swarm
+    }
+
+    fn with_transactions(&mut self, rng: &mut Rng) {
+        self.cluster.transaction_version = rng.pick(&[0, 1, 2, 2, 2]);
+        self.cluster.txn_marker_delay_us = rng.pick(&[0, 0, 1_000, 50_000]);
+        self.producers.truncate(rng.below(3) as usize);
+        if rng.percent(50) {
+            self.producers.iter_mut().for_each(|p| p.tighten(rng));
+        }
+        for n in 0..rng.between(1, 3) {
+            let mut spec = producer(rng);
+            spec.config.acks = Acks::All;
+            spec.config.idempotence = true;
+            self.txns.push(TxnSpec {
+                producer: spec,
+                id: format!("tx-{n}"),
+                timeout: Duration::from_millis(rng.pick(&[3_000, 10_000, 60_000])),
+                records: rng.pick(&[1, 5, 20]),
+                aborts: rng.pick(&[0, 20, 50]),
+                copies: rng.percent(40).then(|| format!("group-{n}")),
+            });
+        }
+        for (_, config) in &mut self.consumers {
+            if rng.percent(75) {
+                config.isolation = Isolation::ReadCommitted;
+            }
+        }
+        let share = rng.pick(&[15, 30, 60, 100]);
+        let more = CATALOGUE.iter().map(|row| row.fault).filter(|f| *f > Fault::ProcessCrashed);
+        self.faults.extend(more.filter(|_| rng.percent(share)));
+    }
+
+    /// The specification of each transactional client: two for each transactional id.
+    pub fn pairs(&self) -> impl Iterator<Item = ProducerSpec> + '_ {
+        self.txns.iter().flat_map(|txn| [txn.producer.clone(), txn.producer.clone()])
     }
 
     /// Whether a fault is in it.

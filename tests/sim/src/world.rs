@@ -167,6 +167,7 @@ impl<'m> World<'m> {
             Event::Client(client) => self.client_timeout(client),
             Event::App(client) => {
                 let now = self.now;
+                self.tell_input(client);
                 let (client_state, history) = (&mut self.clients[client], &mut self.history);
                 let next = client_state.act(now, history);
                 if let Some(next) = next {
@@ -239,6 +240,8 @@ impl<'m> World<'m> {
         if let Some(next) = self.cluster.next_deadline()
             && next < self.cluster_wake
         {
+            // A fault that was set between two events may have made something due at once.
+            let next = next.max(self.now);
             self.cluster_wake = next;
             self.at(next, Event::Cluster);
         }

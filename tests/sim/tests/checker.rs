@@ -31,7 +31,11 @@ const GOOD: &str = "
 
 /// Replaces lines (by a part of them) in the good history; an empty replacement removes the line.
 fn changed(changes: &[(&str, &str)]) -> History {
-    let mut text = GOOD.to_owned();
+    changed_from(GOOD, changes)
+}
+
+fn changed_from(good: &str, changes: &[(&str, &str)]) -> History {
+    let mut text = good.to_owned();
     for (from, to) in changes {
         assert!(text.contains(from), "no such line: {from}");
         text = text.lines().map(|l| if l.contains(from) { *to } else { l }).collect::<Vec<_>>().join("\n");
@@ -182,4 +186,124 @@ fn the_other_rules_are_kept_too() {
         ])),
         []
     );
+}
+
+/// Two transactional producers with the same id, the second one the successor of the first; one copies.
+const TRANSACTIONS: &str = "
+0.0 p0 takes tx timeout=1000000
+0.1 p0 owns tx timeout=1000000
+0.2 p0 txn op=1 begun
+0.2 p0 copies t/0 g op=1 from=0 to=2
+0.2 p0 send t/0 id=1 digest=a1 op=1
+0.2 p0 send t/1 id=2 digest=a2 op=1
+0.3 p0 txn op=1 committing
+0.4 p0 acked id=1 offset=0
+0.4 p0 acked id=2 offset=0
+0.5 p0 txn op=1 committed
+0.6 p0 txn op=2 begun
+0.6 p0 send t/0 id=3 digest=a3 op=2
+0.7 p0 acked id=3 offset=2
+0.7 p0 txn op=2 aborting
+0.8 p0 txn op=2 aborted
+0.9 p0 txn op=3 begun
+0.9 p0 copies t/0 g op=3 from=2 to=3
+0.9 p0 send t/0 id=4 digest=a4 op=3
+0.9 p0 send t/1 id=5 digest=a5 op=3
+1.0 p0 acked id=4 offset=4
+1.0 p0 acked id=5 offset=2
+1.0 p0 txn op=3 committing
+1.1 p1 takes tx timeout=1000000
+1.2 p0 txn op=3 unknown
+1.2 p0 fatal PRODUCER_FENCED
+1.3 p1 owns tx timeout=1000000
+1.4 p1 txn op=1 begun
+1.4 p1 copies t/0 g op=1 from=2 to=4
+1.4 p1 send t/0 id=6 digest=a6 op=1
+1.5 p1 acked id=6 offset=6
+1.5 p1 txn op=1 committing
+1.6 p1 txn op=1 committed
+2.0 c0 event t/0 offset=0
+2.0 c0 event t/1 offset=0
+2.1 c0 poll t/0 offset=0 id=1 digest=a1 op=1
+2.1 c0 poll t/1 offset=0 id=2 digest=a2 op=1
+2.2 c0 poll t/0 offset=6 id=6 digest=a6 op=2
+2.3 c0 reads-all
+2.4 c1 reads-uncommitted
+2.4 c1 poll t/0 offset=2 id=3 digest=a3 op=1
+9.0 -- log t/0 offset=0 id=1 digest=a1 committed
+9.0 -- log t/0 offset=2 id=3 digest=a3 aborted
+9.0 -- log t/0 offset=4 id=4 digest=a4 aborted
+9.0 -- log t/0 offset=6 id=6 digest=a6 committed
+9.0 -- log t/1 offset=0 id=2 digest=a2 committed
+9.0 -- log t/1 offset=2 id=5 digest=a5 aborted
+9.0 -- group-offset t/0 g offset=4
+";
+
+#[track_caller]
+fn caught_in_transactions(rule: &str, changes: &[(&str, &str)]) {
+    let history = changed_from(TRANSACTIONS, changes);
+    assert_eq!(History::parse(&history.to_text()).expect("a history"), history);
+    let found = check(&history);
+    assert!(found.iter().any(|v| v.rule == rule), "{rule} is not caught; found {found:#?}");
+}
+
+#[test]
+fn a_good_history_of_transactions_passes() {
+    assert_eq!(check(&changed_from(TRANSACTIONS, &[])), []);
+    // Nobody was told how the third ended: it may be there as well, as a whole.
+    let committed = changed_from(
+        TRANSACTIONS,
+        &[
+            ("log t/0 offset=4", "9.0 -- log t/0 offset=4 id=4 digest=a4 committed"),
+            ("log t/1 offset=2", "9.0 -- log t/1 offset=2 id=5 digest=a5 committed"),
+            ("p1 copies", "1.4 p1 copies t/0 g op=1 from=3 to=4"),
+            ("c0 reads-all", ""),
+            ("c0 poll t/0 offset=6", ""),
+        ],
+    );
+    assert_eq!(check(&committed), []);
+}
+
+#[test]
+fn what_can_be_wrong_with_transactions_is_caught() {
+    // A part of a transaction is there: of one that was committed, and of one of which nobody knows.
+    let aborted = "9.0 -- log t/1 offset=0 id=2 digest=a2 aborted";
+    caught_in_transactions("C3 torn", &[("log t/1 offset=0", aborted)]);
+    caught_in_transactions("C3 torn", &[("log t/1 offset=0", ""), ("c0 poll t/1", "")]);
+    let committed = "9.0 -- log t/0 offset=4 id=4 digest=a4 committed";
+    caught_in_transactions("C3 torn", &[("log t/0 offset=4", committed)]);
+    // One that was aborted is there; and one that nobody asked to commit.
+    let visible = "9.0 -- log t/0 offset=2 id=3 digest=a3 committed";
+    caught_in_transactions("C3 aborted-visible", &[("log t/0 offset=2", visible)]);
+    caught_in_transactions("C3 never-asked", &[("log t/0 offset=2", visible), ("op=2 aborted", "")]);
+    // Readers of committed records are given others: aborted, not committed yet, never to be committed.
+    let strict = ("c1 reads-uncommitted", "");
+    caught_in_transactions("C3 aborted-read", &[strict]);
+    caught_in_transactions("C3 aborted-read", &[strict, ("op=2 aborted", "0.8 p0 txn op=2 unknown")]);
+    let early = "1.45 c0 poll t/0 offset=6 id=6 digest=a6 op=2";
+    caught_in_transactions("C3 precommitted-read", &[("p1 acked", early)]);
+    caught_in_transactions("C3 uncommitted-read", &[strict, ("op=2 aborted", ""), ("log t/0 offset=2", "")]);
+    // An older producer goes on: it writes, and it commits.
+    let late = "1.35 p0 send t/1 id=7 digest=a7 op=4\n1.36 p0 txn op=4 begun\n1.37 p0 txn op=4 committing";
+    let found = "9.0 -- log t/1 offset=4 id=7 digest=a7 committed";
+    let here = ("group-offset", "9.0 -- group-offset t/0 g offset=4");
+    let with_late = |end: &str| format!("1.3 p1 owns tx timeout=1000000\n{late}\n{end}");
+    let logged = format!("{}\n{found}", here.1);
+    caught_in_transactions("C3 zombie-write", &[("p1 owns", &with_late("")), (here.0, &logged)]);
+    let commits = with_late("1.38 p0 acked id=7 offset=4\n1.39 p0 txn op=4 committed");
+    caught_in_transactions("C3 zombie-commit", &[("p1 owns", &commits), (here.0, &logged)]);
+    // It gives up, and nobody took its place, nor did it take too long.
+    caught_in_transactions(
+        "P8 false-fatal",
+        &[
+            ("p0 fatal", ""),
+            ("p1 txn op=1 committed", "1.6 p1 txn op=1 unknown\n1.6 p1 fatal PRODUCER_FENCED"),
+        ],
+    );
+    // What is left open.
+    caught_in_transactions("C3 hanging", &[("group-offset", "9.0 -- hanging t/1 offset=2")]);
+    // A copy that is there twice, has a hole, or does not end where the group does.
+    caught_in_transactions("C7 copied-twice", &[("p1 copies", "1.4 p1 copies t/0 g op=1 from=1 to=4")]);
+    caught_in_transactions("C7 not-copied", &[("p1 copies", "1.4 p1 copies t/0 g op=1 from=3 to=4")]);
+    caught_in_transactions("C7 group-offset", &[("group-offset", "9.0 -- group-offset t/0 g offset=3")]);
 }

@@ -1,6 +1,6 @@
 //! What the simulation found in this client, each as a scenario of its own.
 
-use kafka_broker::Action;
+use kafka_broker::{Action, Release};
 use kafka_client_core::config::{Acks, ClientConfig, ConsumerConfig, OffsetReset, ProducerConfig};
 use kafka_client_core::resources::ConsumerMemory;
 use kafka_client_core::time::Duration;
@@ -233,4 +233,70 @@ fn positions_move_only_when_somebody_says_so() {
 fn nothing_goes_out_behind_a_batch_that_is_tried_again() {
     let report = kafka_sim::run::run_seed(604, 900_000_000, false);
     assert!(report.violations.is_empty(), "{:?}", report.violations);
+}
+
+/// With fewer connections than brokers the idle one makes room at once, not when something else happens.
+#[test]
+fn an_idle_connection_makes_room_at_once() {
+    let config = quick_producer();
+    let mut w = World::new(cluster(5, 5), 1, true);
+    let p = w.add_producer_at(quick_client(), config, memory(Memory::Lent, &config), &["t"], &["node0"]);
+    for round in 0..2 {
+        for partition in 0..5 {
+            let id = w.send_one(p, Some(partition), 0);
+            // No flush: nothing but the record itself may be needed.
+            w.run_ms(100);
+            assert!(w.all_acked(p, &[id]), "partition {partition}, round {round}");
+            assert!(w.connections_of(p) <= 3);
+        }
+    }
+    w.assert_sound();
+}
+
+/// Attempts are counted (`retries`), so none is spent on a broker that has just said that it is not the leader.
+#[test]
+fn who_does_not_lead_is_not_asked_again_before_metadata() {
+    for kind in BOTH {
+        let client = ClientConfig { retry_backoff: Duration::from_millis(10), ..quick_client() };
+        let config = ProducerConfig { retries: 2, ..quick_producer() };
+        // A release that answers without a hint where the leader is.
+        let old = kafka_broker::Config { release: Release::V2_8, ..cluster(3, 3) };
+        let mut w = World::new(old, 1, true);
+        let p = w.add_producer_at(client, config, memory(kind, &config), &["t"], &["node0"]);
+        // The metadata, which is slow, goes to node 0; node 1 answers at once.
+        w.send(p, Some(0), 1);
+        w.send(p, Some(1), 1);
+        w.settle(p, 1_000);
+        assert_eq!(w.cluster.partition("t", 1).map(|p| p.leader), Some(1));
+        assert!(w.cluster.set_leader("t", 1, 2));
+        w.drain_cluster();
+        w.cluster.inject(ApiKey::METADATA, Action::Delay(900_000));
+        let ids = w.send(p, Some(1), 3);
+        w.settle(p, 3_000);
+        assert!(w.all_acked(p, &ids), "{kind:?}");
+        w.assert_sound();
+    }
+}
+
+/// A partition waited in the list of a broker that died and never came back, although another one led it long since.
+#[test]
+fn a_leader_that_never_comes_back_is_not_waited_for() {
+    for kind in BOTH {
+        for node in 0..3 {
+            let (mut w, p) = one_producer(kind, 3, 3);
+            let mut ids = w.send(p, None, 12);
+            w.settle(p, 2_000);
+            let c =
+                w.add_consumer(quick_client(), ConsumerConfig::DEFAULT, ConsumerMemory::owned(), &[("t", 3)]);
+            w.run_ms(1_000);
+            w.cluster.kill_node(node);
+            w.drain_cluster();
+            ids.extend((0..3).map(|n| w.send_one(p, Some(n), 0)));
+            w.settle(p, 4_000);
+            assert!(w.all_acked(p, &ids), "{kind:?} without node {node}");
+            w.run_ms(4_000);
+            assert_eq!(w.consumer(c).records, ids.len() as u64, "{kind:?} without node {node}");
+            w.assert_sound();
+        }
+    }
 }

@@ -82,8 +82,7 @@ fn b5_a_slot_whose_bytes_are_in_the_socket_stays_pinned() {
         let first = w.send_one(p, Some(0), 300);
         let sent = w.now;
         w.run_ms(500);
-        let now = w.instant();
-        w.producer(p).producer.abort(now);
+        w.producer(p).producer.abort();
         w.pump(p);
         assert!(indeterminate(w.outcome(p, first)).is_some(), "{kind:?}");
         assert!(w.now < sent + 990_000);

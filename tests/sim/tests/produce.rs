@@ -436,8 +436,7 @@ fn abort_resolves_everything_at_once() {
         let sent = w.send_one(p, Some(0), 0);
         w.run_ms(50);
         let unsent = w.send_one(p, Some(0), 0);
-        let now = w.instant();
-        w.producer(p).producer.abort(now);
+        w.producer(p).producer.abort();
         w.pump(p);
         assert_eq!(indeterminate(w.outcome(p, sent)), Some(SendError::Closed), "{kind:?}");
         assert_eq!(not_written(w.outcome(p, unsent)), Some(SendError::Closed), "{kind:?}");

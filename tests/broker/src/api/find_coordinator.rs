@@ -62,7 +62,8 @@ impl Cluster {
     pub(crate) fn coordinator_of(&self, key: &str) -> Option<&Node> {
         let partition = (java_hash(key) & 0x7fff_ffff) % COORDINATOR_PARTITIONS;
         let n = self.nodes.len();
-        (0..n).filter_map(|i| self.nodes.get((partition as usize + i) % n)).find(|node| node.alive)
+        let partition = partition as usize + self.faults.coordinators_shift;
+        (0..n).filter_map(|i| self.nodes.get((partition + i) % n)).find(|node| node.alive)
     }
 
     /// Whether this node may answer for `key` now.

@@ -13,7 +13,7 @@ use crate::batch_check::check_batch;
 use crate::cluster::Cluster;
 use crate::config::Release;
 use crate::conn::{Ticket, Waiting};
-use crate::producer_state::{Unknown, Verdict};
+use crate::producer_state::{ProducerEntry, Unknown, Verdict};
 use crate::request::{Hangup, Rq};
 use crate::timers::Timer;
 use crate::topics::{NO_ID, TopicId};
@@ -248,7 +248,9 @@ impl Cluster {
         // Once the partition has part of the transaction there is nothing to ask the coordinator.
         let partition = self.topics.get(id).and_then(|t| t.partition(index));
         let entry = partition.and_then(|p| p.producers.get(header.producer_id));
-        if entry.is_some_and(|e| e.txn_first_offset.is_some()) {
+        // What is open under an older epoch waits for its marker, and is another one.
+        let same = |e: &ProducerEntry| e.txn_first_offset.is_some() && e.epoch == header.producer_epoch;
+        if entry.is_some_and(same) {
             return Ok(());
         }
         let producer = (header.producer_id, header.producer_epoch);

@@ -10,10 +10,9 @@ use kafka_proto::{Array, ErrorCode};
 use super::{TxnState, fenced};
 use crate::cluster::Cluster;
 use crate::request::{Hangup, Rq};
-use crate::topics::TopicId;
 
 /// Per topic: the partitions asked for, and those that exist.
-type Found = Vec<Vec<(i32, Option<(TopicId, i32)>)>>;
+type Found = Vec<Vec<(i32, Option<(String, i32)>)>>;
 type Rows = Vec<Vec<AddPartitionsToTxnPartitionResult>>;
 
 impl Cluster {
@@ -57,13 +56,14 @@ impl Cluster {
             .iter()
             .map(|t| {
                 let topic = self.topics.named(t.name);
-                let partition = |index| topic.and_then(|t| t.partition(index).map(|_| (t.id, index)));
+                let partition =
+                    |index| topic.and_then(|t| t.partition(index).map(|_| (t.name.clone(), index)));
                 t.partitions.iter().map(|index| (index, partition(index))).collect()
             })
             .collect();
         let all = found.iter().flatten().all(|(_, there)| there.is_some());
         let outcome = if all { self.try_add(rq, asked, &found) } else { Ok(()) };
-        let code = |there: &Option<(TopicId, i32)>| match (outcome, there) {
+        let code = |there: &Option<(String, i32)>| match (outcome, there) {
             (Err(code), _) => code,
             (Ok(()), None) => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
             (Ok(()), Some(_)) if !all => ErrorCode::OPERATION_NOT_ATTEMPTED,
@@ -87,7 +87,7 @@ impl Cluster {
         }
         let name = asked.transactional_id;
         self.check_coordinator(name, rq.node)?;
-        let parts = found.iter().flatten().filter_map(|(_, there)| *there);
+        let parts = found.iter().flatten().filter_map(|(_, there)| there.clone());
         let (id, epoch, old) = (asked.producer_id, asked.producer_epoch, fenced(rq.version, 2));
         if asked.verify_only {
             let txn = self.transactions.get(name).ok_or(ErrorCode::INVALID_PRODUCER_ID_MAPPING)?;

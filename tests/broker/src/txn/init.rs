@@ -66,7 +66,7 @@ impl Cluster {
             TxnState::Preparing { .. } => return Err(ErrorCode::CONCURRENT_TRANSACTIONS),
             TxnState::Ongoing => {
                 // The predecessor is fenced and its transaction aborted; meanwhile the client asks again.
-                self.prepare_end(name, false, true);
+                self.fence(name);
                 return Err(ErrorCode::CONCURRENT_TRANSACTIONS);
             }
             TxnState::Empty | TxnState::Complete { .. } => {}
@@ -75,7 +75,8 @@ impl Cluster {
         if recovers && claimed == txn.previous && claimed != current {
             return Ok(current);
         }
-        txn.previous = current;
+        // Only who said its epoch may ask again with it: what a predecessor had is no longer anybody's.
+        txn.previous = if recovers { current } else { (-1, -1) };
         txn.state = TxnState::Empty;
         if txn.producer_epoch < LAST_EPOCH {
             txn.producer_epoch += 1;

@@ -48,8 +48,9 @@ pub struct Transaction {
     pub timeout_ms: i32,
     /// Where it is.
     pub state: TxnState,
-    /// Partitions of the transaction without a marker.
-    pub(crate) partitions: BTreeSet<(TopicId, i32)>,
+    /// Partitions of the transaction without a marker. By name, as with Kafka: a topic that is made anew meanwhile gets
+    /// the marker, too.
+    pub(crate) partitions: BTreeSet<(String, i32)>,
     /// Groups whose offsets it commits.
     pub(crate) groups: BTreeSet<String>,
     /// When the transaction began, monotonic microseconds.
@@ -154,6 +155,14 @@ impl Cluster {
         }
     }
 
+    /// Aborts a transaction whose producer is not to go on: nobody may ask again with the epoch it had.
+    fn fence(&mut self, name: &str) {
+        self.prepare_end(name, false, true);
+        if let Some(txn) = self.transactions.get_mut(name) {
+            txn.previous = (-1, -1);
+        }
+    }
+
     /// Writes the markers that are missing; what has no leader is tried again.
     fn write_markers(&mut self, name: &str) {
         let (now, lag, wall_ms) = (self.now, self.config.replication_lag_us, self.wall_ms());
@@ -162,13 +171,14 @@ impl Cluster {
         let (producer_id, producer_epoch) = txn.marker;
         let marker = Marker { producer_id, producer_epoch, commit, coordinator_epoch: 0 };
         let (topics, woken, timers) = (&mut self.topics, &mut self.woken, &mut self.timers);
-        txn.partitions.retain(|(id, index)| {
-            let Some(p) = topics.get_mut(id).and_then(|t| t.partition_mut(*index)) else { return false };
+        txn.partitions.retain(|(name, index)| {
+            let Some(id) = topics.id(name) else { return false };
+            let Some(p) = topics.get_mut(&id).and_then(|t| t.partition_mut(*index)) else { return false };
             if p.leader < 0 {
                 return true;
             }
             if let Some(at) = p.append_marker(&marker, wall_ms, now, lag) {
-                timers.set(at, Timer::Replicate(*id, *index));
+                timers.set(at, Timer::Replicate(id, *index));
             }
             woken.append(&mut p.watchers);
             false
@@ -192,7 +202,7 @@ impl Cluster {
             TxnState::Ongoing => {
                 let timeout = u64::try_from(txn.timeout_ms).unwrap_or(0) * 1000;
                 if txn.started.saturating_add(timeout) <= self.now {
-                    self.prepare_end(name, false, true);
+                    self.fence(name);
                 }
             }
             TxnState::Empty | TxnState::Complete { .. } => {}
@@ -208,6 +218,8 @@ impl Cluster {
         version: i16,
     ) -> Result<(), ErrorCode> {
         let (producer_id, epoch) = producer;
+        let topic = self.topics.get(&partition.0).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
+        let partition = (topic.name.clone(), partition.1);
         if version >= 12 && self.config.transactions_v2() {
             let txn = self.begin_or_go_on(name, producer_id, epoch, ErrorCode::INVALID_PRODUCER_EPOCH)?;
             txn.partitions.insert(partition);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Index;
+use super::{Index, Txn};
 use crate::history::{Entry, Place, What};
 
 /// Where a consumer is in a partition.
@@ -103,12 +103,28 @@ impl Index<'_> {
         if sent.digest != digest {
             self.report("C2 altered", format!("{at}: record {id} has other bytes than were sent"));
         }
-        if let Some((ended, how)) = self.ended.get(&(sent.who, sent.op)).copied() {
-            if how == Some(false) {
-                self.report("C3 aborted-read", format!("{at}: the transaction of record {id} was aborted"));
-            } else if ended > entry.at {
-                self.report("C3 precommitted-read", format!("{at}: record {id} was committed later"));
-            }
+        if let Some(txn) = self.txns.get(&(sent.who, sent.op)).copied()
+            && !self.reads_uncommitted.contains(&entry.who)
+        {
+            self.committed_source(entry, id, place, txn, at);
+        }
+    }
+
+    /// Whether a reader of committed records may be given a record of this transaction.
+    fn committed_source(&mut self, entry: &Entry, id: u64, place: Place, txn: Txn, at: &str) {
+        let What::Poll { offset, .. } = entry.what else { return };
+        let log = self.logs.get(&place);
+        let found = log.and_then(|l| Some(&l[l.binary_search_by_key(&offset, |r| r.offset).ok()?]));
+        let aborted = found.is_some_and(|r| r.id == id && !r.committed);
+        let told = txn.ended.map(|(_, how)| how);
+        if told == Some(Some(false)) || aborted {
+            self.report("C3 aborted-read", format!("{at}: the transaction of record {id} was aborted"));
+        } else if txn.begun.is_some() && txn.asked.is_none() {
+            self.report("C3 uncommitted-read", format!("{at}: nobody asked to commit record {id}"));
+        } else if let Some(ended) = txn.asked.or(txn.ended.map(|(when, _)| when))
+            && ended > entry.at
+        {
+            self.report("C3 precommitted-read", format!("{at}: record {id} was committed later"));
         }
     }
 

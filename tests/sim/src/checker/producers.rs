@@ -67,7 +67,10 @@ impl Index<'_> {
         if found.len() > 1 && terms.exactly_once {
             self.report("P1 duplicate", format!("record {id} of {who} is in {place} at {offsets:?}"));
         }
-        let aborted = self.ended.get(&(sent.who, sent.op)).is_some_and(|(_, how)| *how == Some(false));
+        let aborted = self
+            .txns
+            .get(&(sent.who, sent.op))
+            .is_some_and(|t| t.ended.is_none_or(|(_, how)| how != Some(true)));
         match told {
             Some(Told::Acked(offset)) => {
                 let gone = match offset {

@@ -1,0 +1,184 @@
+//! Transactions: what the simulation found in this client, and the known bugs of others that concern them.
+
+use kafka_broker::{Action, Config, Release};
+use kafka_proto::{ApiKey, ErrorCode};
+use kafka_sim::pipe::Cut;
+use kafka_sim::scenario::cluster;
+use kafka_sim::takeover::one_transactional;
+use kafka_sim::txn_app::Step;
+use kafka_sim::world::World;
+
+/// Each protocol: a broker that adds partitions by itself and raises the epoch with each end, and those before.
+const RELEASES: [Release; 4] = [Release::V2_1, Release::V2_8, Release::V3_9, Release::V4_3];
+
+fn world(release: Release, nodes: i32) -> (World<'static>, usize) {
+    one_transactional(Config { release, ..cluster(nodes, 3) })
+}
+
+fn committed(w: &mut World<'_>) -> usize {
+    w.producer(0).txn.as_ref().map_or(0, |t| t.ends[0] as usize)
+}
+
+/// The coordinator is named by a node that is not there any more.
+#[test]
+fn a_coordinator_that_is_gone_is_found_elsewhere() {
+    for release in RELEASES {
+        let (mut w, p) = world(release, 3);
+        w.transact(p, &[0, 1, 2]);
+        for node in 0..3 {
+            w.cluster.kill_node(node);
+            w.drain_cluster();
+            w.transact(p, &[0, 1, 2]);
+            w.cluster.start_node(node);
+            w.drain_cluster();
+        }
+        assert_eq!(committed(&mut w), 4, "{release:?}");
+        assert_eq!(w.verdict(), [], "{release:?}");
+        w.assert_sound();
+    }
+}
+
+/// A client that waits for its coordinator's connection asked to be woken at a time that was over.
+#[test]
+fn who_waits_for_a_coordinator_sleeps() {
+    for release in RELEASES {
+        let (mut w, p) = world(release, 3);
+        for n in 0..6 {
+            let code = ErrorCode::COORDINATOR_LOAD_IN_PROGRESS;
+            w.cluster.inject_many(ApiKey::END_TXN, None, 0, 2, Action::Error(code));
+            w.begin(p);
+            w.send_one(p, Some(n % 3), 0);
+            w.commit(p);
+            w.run_ms(20);
+            (0..3).for_each(|node| w.cluster.drop_connections(node));
+            w.drain_cluster();
+            w.reach_step(p, Step::Idle, 10_000);
+        }
+        assert_eq!(w.verdict(), [], "{release:?}");
+        w.assert_sound();
+    }
+}
+
+/// B16, B18: the end of a transaction that arrives late, after it was asked for again, does not end the next one.
+#[test]
+fn b16_a_late_end_does_not_end_the_next_transaction() {
+    for transaction_version in [0, 2] {
+        let config = Config { transaction_version, ..cluster(1, 3) };
+        let (mut w, p) = one_transactional(config);
+        w.transact(p, &[0]);
+        w.begin(p);
+        w.send_one(p, Some(0), 0);
+        w.settle(p, 1_000);
+        assert!(w.cut_link(0, 0, Cut::Pause(1_500_000)));
+        w.commit(p);
+        w.reach_step(p, Step::Idle, 3_000);
+        assert!(w.now < 1_500_000 && w.connections_begun() > 1, "the first request is still under way");
+        w.begin(p);
+        w.send_one(p, Some(1), 0);
+        w.run_ms(1_000);
+        w.abort(p);
+        w.reach_step(p, Step::Idle, 3_000);
+        w.transact(p, &[1, 2]);
+        assert_eq!(w.verdict(), [], "version {transaction_version}");
+        w.assert_sound();
+    }
+}
+
+/// The coordinator never heard of the transaction: there is nothing to abort, and nothing is wrong.
+#[test]
+fn what_the_coordinator_never_heard_of_is_aborted_all_the_same() {
+    for release in RELEASES {
+        for refused in
+            [None, Some(Action::Error(ErrorCode::TRANSACTION_ABORTABLE)), Some(Action::CloseBefore)]
+        {
+            let (mut w, p) = world(release, 1);
+            w.transact(p, &[0]);
+            w.begin(p);
+            w.with_producer(p, |app, now, history| {
+                let now_us = kafka_client_core::time::Instant(now);
+                app.send(now_us, history, 0, Some(1), 0).expect("room");
+                if refused.is_none() {
+                    app.abort(now, history);
+                }
+            });
+            if let Some(action) = refused {
+                w.cluster.inject(ApiKey::ADD_PARTITIONS_TO_TXN, action);
+                w.run_ms(8);
+                if matches!(w.producer(p).step(), Some(Step::Open(_))) {
+                    w.abort(p);
+                }
+            }
+            w.reach_step(p, Step::Idle, 10_000);
+            w.transact(p, &[1]);
+            assert_eq!(w.verdict(), [], "{release:?} {refused:?}");
+            w.assert_sound();
+        }
+    }
+}
+
+/// The answer that a group became part of a transaction came when it was being aborted, and the next transaction, which
+/// had no offsets, committed them.
+#[test]
+fn offsets_of_an_aborted_transaction_stay_out_of_the_next_one() {
+    for release in RELEASES {
+        let (mut w, p) = world(release, 1);
+        let group = w.history.participant("g");
+        w.transact(p, &[0]);
+        w.begin(p);
+        w.with_producer(p, |app, now, history| {
+            app.txn.as_mut().expect("transactional").copier = Some(("g".into(), group, Some(0)));
+            app.copy(now, history, 5);
+        });
+        w.send_one(p, Some(0), 0);
+        w.settle(p, 1_000);
+        // While the group is being added, the transaction fails.
+        w.cluster.inject(ApiKey::ADD_OFFSETS_TO_TXN, Action::Delay(100_000));
+        w.cluster.inject(ApiKey::PRODUCE, Action::Error(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER));
+        w.send_one(p, Some(1), 0);
+        w.commit(p);
+        w.run_ms(3_000);
+        let alive = w.producer(p).step() == Some(Step::Idle);
+        // Before 2.5 a lost sequence is the end of a transactional producer.
+        assert_eq!(alive, release != Release::V2_1, "{release:?}");
+        if alive {
+            w.begin(p);
+            w.commit(p);
+            w.reach_step(p, Step::Idle, 3_000);
+            w.transact(p, &[0, 1]);
+            assert_eq!(w.cluster.committed_offset("g", "t", 0), None, "{release:?}");
+        }
+        assert_eq!(w.verdict(), [], "{release:?}");
+        w.assert_sound();
+    }
+}
+
+/// Before InitProducerId says for whom it asks, a producer that asks again takes its successor's place.
+#[test]
+fn a_zombie_does_not_fence_its_successor() {
+    for release in RELEASES {
+        let (mut w, old) = world(release, 1);
+        w.transact(old, &[0]);
+        let new = w.add_transactional("tx", "p1");
+        // The older one loses a sequence, so that it wants another epoch.
+        w.begin(old);
+        w.send_one(old, Some(0), 0);
+        w.settle(old, 1_000);
+        w.cluster.inject(ApiKey::PRODUCE, Action::Error(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER));
+        w.cluster.inject(ApiKey::END_TXN, Action::Delay(300_000));
+        w.send_one(old, Some(1), 0);
+        w.commit(old);
+        w.run_ms(100);
+        w.with_producer(new, |app, now, history| app.init_transactions(now, history));
+        w.reach_step(new, Step::Idle, 5_000);
+        w.run_ms(2_000);
+        w.transact(new, &[0, 1]);
+        if w.producer(old).step() == Some(Step::Idle) {
+            w.begin(old);
+            w.send_one(old, Some(0), 0);
+            w.commit(old);
+        }
+        w.reach_step(old, Step::Dead, 3_000);
+        assert_eq!(w.verdict(), [], "{release:?}");
+        w.assert_sound();
+    }
+}
