@@ -21,6 +21,7 @@ mod pump;
 pub mod record;
 pub mod rng;
 pub mod run;
+mod run_healing;
 mod run_transactions;
 pub mod scenario;
 mod sockets;

@@ -52,9 +52,6 @@ pub struct Report {
 
 const S: u64 = 1_000_000;
 
-/// Time after healing in which everything must be well again: what was half open is found out by then.
-pub(crate) const HEALED_WITHIN: u64 = 30 * S;
-
 pub(crate) struct Run<'m> {
     pub(crate) world: World<'m>,
     pub(crate) swarm: Swarm,
@@ -296,77 +293,6 @@ impl<'m> Run<'m> {
         self.world.violations.append(&mut wrong);
         self.records += records;
         self.outcomes.iter_mut().zip(counts).for_each(|(all, n)| *all += n);
-    }
-
-    /// S1: everything works again, and what is sent now is acknowledged.
-    fn healed(&mut self) {
-        let world = &mut self.world;
-        world.trace.note(world.now, 9, [0; 3], format_args!("HEALED"));
-        world.heal(self.swarm.stays_dead);
-        let now = world.instant();
-        for client in 0..world.clients.len() {
-            world.clients[client].frozen_until = 0;
-            match &mut world.clients[client].app {
-                App::Producer(app) => {
-                    app.plan = None;
-                    if let Some(txn) = &mut app.txn {
-                        txn.dawdles_until = 0;
-                    }
-                }
-                App::Consumer(app) => app.calm(now),
-            }
-            world.pump(client);
-        }
-        world.run_until(world.now + HEALED_WITHIN);
-        self.last_transactions();
-        let mut sent = Vec::new();
-        for client in 0..self.producers {
-            for partition in 0..self.swarm.partitions[0] {
-                let refused = self.world.producer(client).producer.refused();
-                match self.world.try_send(client, 0, Some(partition as u32), 10) {
-                    Ok(id) => sent.push((client, id)),
-                    Err(_) if self.world.producer(client).producer.unresolved() => {}
-                    Err(error) => {
-                        let text = format!(
-                            "S1: client {client} takes no record after healing: {error:?}, {refused:?}"
-                        );
-                        self.world.violations.push(text);
-                    }
-                }
-            }
-            let now = self.world.instant();
-            self.world.producer(client).producer.flush(now);
-            self.world.pump(client);
-        }
-        let until = self.world.now + HEALED_WITHIN;
-        self.world.run_until(until);
-        for (client, id) in sent {
-            // Who has hardly more time than one attempt may run out of it.
-            if self.swarm.producers.get(client).is_some_and(|p| p.is_tight) {
-                continue;
-            }
-            let outcome = self.world.outcome(client, id);
-            if !matches!(outcome, Some(Outcome::Acked { .. })) {
-                let text = format!("S1: record {id} of client {client}, sent after healing: {outcome:?}");
-                self.world.violations.push(text);
-            }
-        }
-    }
-
-    /// Consumers read on for as long as they make progress.
-    fn caught_up(&mut self) {
-        let polled = |world: &World<'_>| {
-            let apps = world.clients.iter().filter_map(|c| match &c.app {
-                App::Consumer(app) => Some(app.records),
-                App::Producer(_) => None,
-            });
-            apps.sum::<u64>()
-        };
-        let mut before = u64::MAX;
-        while polled(&self.world) != before {
-            before = polled(&self.world);
-            self.world.run_until(self.world.now + HEALED_WITHIN);
-        }
     }
 
     fn closed(&mut self) {

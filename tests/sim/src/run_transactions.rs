@@ -3,7 +3,8 @@
 use kafka_client_core::resources::ProducerMemory;
 
 use crate::history::What;
-use crate::run::{HEALED_WITHIN, Run, promise};
+use crate::run::{Run, promise};
+use crate::run_healing::HEALED_WITHIN;
 use crate::swarm::{Swarm, TOPICS};
 use crate::takeover::Transactional;
 use crate::txn_app::Step;

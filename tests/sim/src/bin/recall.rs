@@ -1,5 +1,6 @@
-//! `recall [--seeds N] [--hours H] [NAME…]`: makes each known bug again, and counts the seeds until the simulation
-//! notices. A bug that it does not notice is a failure of the simulation.
+//! `recall [--seeds N] [--hours H] [--trace SEED] [NAME…]`: makes each known bug again, and counts the seeds until the
+//! simulation notices. A bug that it does not notice is a failure of the simulation. With `--trace` one seed is shown,
+//! with the bug of this name.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, ExitCode};
@@ -50,8 +51,13 @@ const BUGS: &[(Life, &[Bug])] = &[
     (Life::Transactions, &[Bug::F11HotWait]),
 ];
 
-/// Conditions alone: nothing may be noticed.
-const SOUND: &[&[Bug]] = &[&[], &[Bug::NearLastSequence], &[Bug::NearLastEpoch]];
+/// Conditions alone: nothing may be noticed, but for the rule named.
+///
+/// After the last epoch comes another producer id, and no broker knows that the one follows the other: what was sent
+/// under the old id, to a connection that ended before the answer, may still arrive and stand behind newer records. An
+/// epoch fences it, an id cannot; its outcome is `Indeterminate`, as it must be.
+const SOUND: &[(&[Bug], Option<&str>)] =
+    &[(&[], None), (&[Bug::NearLastSequence], None), (&[Bug::NearLastEpoch], Some("P3"))];
 
 /// A client that does not return for so long never will.
 const HUNG: Duration = Duration::from_secs(60);
@@ -62,33 +68,38 @@ struct Options {
     seeds: u64,
     virtual_us: u64,
     names: Vec<String>,
+    trace: Option<u64>,
 }
 
 fn options() -> Option<Options> {
-    let mut options = Options { alone: false, seeds: 400, virtual_us: 108_000_000, names: Vec::new() };
+    let mut options =
+        Options { alone: false, seeds: 400, virtual_us: 108_000_000, names: Vec::new(), trace: None };
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--alone" => options.alone = true,
             "--seeds" => options.seeds = args.next()?.parse().ok()?,
             "--hours" => options.virtual_us = (args.next()?.parse::<f64>().ok()? * 3.6e9) as u64,
+            "--trace" => options.trace = Some(args.next()?.parse().ok()?),
             name => options.names.push(name.to_owned()),
         }
     }
     Some(options)
 }
 
-/// The first violation of a seed.
-fn violation(seed: u64, life: Life, virtual_us: u64) -> Option<String> {
+/// The first violation of a seed that counts.
+fn violation(seed: u64, life: Life, virtual_us: u64, excused: Option<&str>) -> Option<String> {
     let run = catch_unwind(AssertUnwindSafe(|| run_life(seed, life, virtual_us, false)));
     match run {
-        Ok(report) => report.violations.into_iter().next(),
+        Ok(report) => {
+            report.violations.into_iter().find(|text| !excused.is_some_and(|rule| text.starts_with(rule)))
+        }
         Err(_) => Some("S5: panic".into()),
     }
 }
 
 /// Seeds run until one notices, and what it says; seeds run, where none does.
-fn hunt(seeds: u64, life: Life, virtual_us: u64) -> (u64, Option<String>) {
+fn hunt(seeds: u64, life: Life, virtual_us: u64, excused: Option<&'static str>) -> (u64, Option<String>) {
     let next = Arc::new(AtomicU64::new(0));
     let (sender, results) = channel();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -97,7 +108,7 @@ fn hunt(seeds: u64, life: Life, virtual_us: u64) -> (u64, Option<String>) {
         std::thread::spawn(move || {
             loop {
                 let seed = next.fetch_add(1, Ordering::Relaxed);
-                if seed >= seeds || sender.send((seed, violation(seed, life, virtual_us))).is_err() {
+                if seed >= seeds || sender.send((seed, violation(seed, life, virtual_us, excused))).is_err() {
                     break;
                 }
             }
@@ -126,9 +137,21 @@ fn hunt_apart(options: &Options, name: &str) -> bool {
     child.is_ok_and(|status| status.success())
 }
 
+/// Shows one seed, in either life of a condition, or in that of the bug.
+fn show(seed: u64, virtual_us: u64, lives: &[Life], bugs: &[Bug]) {
+    set(bugs);
+    for life in lives {
+        let report = run_life(seed, *life, virtual_us, true);
+        println!("--- {bugs:?}, {life:?}");
+        report.trace.iter().for_each(|line| println!("{line}"));
+        println!("--- history ---\n{}", report.history);
+        report.violations.iter().for_each(|v| println!("VIOLATION {v}"));
+    }
+}
+
 fn main() -> ExitCode {
     let Some(options) = options() else {
-        eprintln!("recall [--seeds N] [--hours H] [NAME...]");
+        eprintln!("recall [--seeds N] [--hours H] [--trace SEED] [NAME...]");
         return ExitCode::from(2);
     };
     std::panic::set_hook(Box::new(|_| {}));
@@ -137,11 +160,18 @@ fn main() -> ExitCode {
         options.names.is_empty()
             || options.names.iter().any(|n| !name.is_empty() && name.starts_with(n.as_str()))
     };
+    if let Some(seed) = options.trace {
+        let both = [Life::Plain, Life::Transactions];
+        SOUND.iter().filter(|(b, _)| wanted(b)).for_each(|(b, _)| show(seed, options.virtual_us, &both, b));
+        let ours = BUGS.iter().filter(|(_, b)| wanted(b));
+        ours.for_each(|(life, bugs)| show(seed, options.virtual_us, &[*life], bugs));
+        return ExitCode::SUCCESS;
+    }
     let mut failed = false;
-    for bugs in SOUND.iter().filter(|bugs| wanted(bugs) && !options.alone) {
+    for (bugs, excused) in SOUND.iter().filter(|(bugs, _)| wanted(bugs) && !options.alone) {
         set(bugs);
         for life in [Life::Plain, Life::Transactions] {
-            if let (seeds, Some(text)) = hunt(options.seeds.min(40), life, options.virtual_us) {
+            if let (seeds, Some(text)) = hunt(options.seeds.min(40), life, options.virtual_us, *excused) {
                 println!("{:<30} WRONG after {seeds} seeds: {text}", format!("{bugs:?}"));
                 failed = true;
             }
@@ -154,7 +184,7 @@ fn main() -> ExitCode {
             continue;
         }
         set(bugs);
-        let (seeds, found) = hunt(options.seeds, *life, options.virtual_us);
+        let (seeds, found) = hunt(options.seeds, *life, options.virtual_us, None);
         match found {
             Some(text) => {
                 println!("{name:<30} {seeds:>4} seeds  {}", text.chars().take(100).collect::<String>())
