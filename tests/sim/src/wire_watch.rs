@@ -136,6 +136,12 @@ impl WireWatch {
                     if header.producer_id < 0 {
                         continue;
                     }
+                    if header.base_sequence < 0 || header.producer_epoch < 0 {
+                        violations.push(format!(
+                            "P5: epoch {} and sequence {} of a producer that has an id",
+                            header.producer_epoch, header.base_sequence
+                        ));
+                    }
                     let key =
                         (header.producer_id, header.producer_epoch, target.clone(), header.base_sequence);
                     let print = digest(None, Some(bytes));

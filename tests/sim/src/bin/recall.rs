@@ -73,7 +73,7 @@ struct Options {
 
 fn options() -> Option<Options> {
     let mut options =
-        Options { alone: false, seeds: 400, virtual_us: 108_000_000, names: Vec::new(), trace: None };
+        Options { alone: false, seeds: 600, virtual_us: 360_000_000, names: Vec::new(), trace: None };
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         match arg.as_str() {
