@@ -57,9 +57,11 @@ impl Run<'_> {
             .flat_map(|client| (0..self.swarm.partitions[0]).map(move |partition| (client, partition)));
         let everywhere = everywhere.collect();
         let failed = self.still_failing(everywhere);
-        // The first record after an announced loss may be the one that finds it out; the next begins anew.
+        // The first record after brokers lost or forgot what they knew of its producer may be the one that finds it out;
+        // the next begins anew.
+        let forgotten = [Fault::UncleanElection, Fault::ProducersExpired].iter().any(|f| self.swarm.has(*f));
         let (found_a_loss, failed): (Vec<_>, Vec<_>) =
-            failed.into_iter().partition(|f| self.swarm.has(Fault::UncleanElection) && f.is_of_sequence());
+            failed.into_iter().partition(|f| forgotten && f.is_of_sequence());
         let again = self.still_failing(found_a_loss.iter().map(|f| (f.client, f.partition)).collect());
         for Failed { client, id, outcome, .. } in failed.iter().chain(&again) {
             let text = format!("S1: record {id} of client {client}, sent after healing: {outcome:?}");
