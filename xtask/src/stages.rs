@@ -58,6 +58,12 @@ pub const STAGES: &[Stage] = &[
     },
     Stage { name: "package", what: "cargo package of what is published", needs: &[], run: package::package },
     Stage {
+        name: "speed",
+        what: "the codec beside a loop written by hand, in one run",
+        needs: &[],
+        run: build::speed,
+    },
+    Stage {
         name: "conformance",
         what: "the codec judged by Apache's own classes",
         needs: &[Tool::Java, Tool::Maven],

@@ -4,7 +4,9 @@
 //!
 //! Then the codecs, and a large metadata response.
 //!
-//! `cargo run --release -p kafka-bench-codec [--features peers,codecs,zstd-c]`
+//! `cargo run --release -p kafka-bench-codec [--features peers,codecs,zstd-c] [-- --check]`
+//!
+//! With `--check` it fails where ours allocates, or takes longer than by hand in the same run.
 
 mod codecs;
 mod hand;
@@ -14,8 +16,12 @@ mod ours;
 #[cfg(feature = "peers")]
 mod peers;
 
-use measure::Table;
+use std::process::ExitCode;
 
+use measure::{Figure, Table};
+
+/// To the loop by hand; what is beyond 1 is for noise that even the best of the rounds has.
+const RATIO_MAX: f64 = 1.1;
 /// Records per batch.
 const RECORDS: usize = 1000;
 /// Milliseconds since 1970; any.
@@ -45,7 +51,8 @@ fn values() -> Vec<Vec<u8>> {
         .collect()
 }
 
-fn main() {
+fn main() -> ExitCode {
+    let check = std::env::args().any(|arg| arg == "--check");
     let values = values();
     assert!(values.iter().all(|v| v.len() == 100));
     let wire = hand::encoded(&values);
@@ -54,9 +61,18 @@ fn main() {
     ours::run(&mut table, &values, &wire);
     #[cfg(feature = "peers")]
     peers::run(&mut table, &values, &wire);
-    table.print();
+    let figures = table.print();
     codecs::run(&wire);
     metadata::run();
+    let bad = |f: &&Figure| f.name == ours::NAME && (f.ratio > RATIO_MAX || f.allocations > 0);
+    let bad: Vec<_> = figures.iter().filter(bad).collect();
+    for figure in &bad {
+        let Figure { group, ratio, allocations, .. } = figure;
+        eprintln!(
+            "{group}: {ratio:.2} of the loop by hand, {allocations} allocations: at most {RATIO_MAX} and 0"
+        );
+    }
+    ExitCode::from(u8::from(check && !bad.is_empty()))
 }
 
 /// What each reader reports, so that none may skip the work: the bytes of all values and the sum of the first of each.

@@ -46,6 +46,15 @@ struct Case<'a> {
     ns: Vec<f64>,
 }
 
+/// What a case came to.
+pub struct Figure {
+    pub group: &'static str,
+    pub name: &'static str,
+    /// To the first of its group.
+    pub ratio: f64,
+    pub allocations: u64,
+}
+
 /// The cases of one run.
 pub struct Table<'a> {
     unit: &'static str,
@@ -92,8 +101,8 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Measures everything and prints it.
-    pub fn print(mut self) {
+    /// Measures everything and prints it; what each case came to.
+    pub fn print(mut self) -> Vec<Figure> {
         self.measure();
         // The groups were added in pieces.
         self.cases.sort_by_key(|case| case.group);
@@ -101,6 +110,7 @@ impl<'a> Table<'a> {
         println!("| --- | --- | --- | --- | --- |");
         // Noise only ever adds: the minima are what the machine can do, and they are what is compared.
         let mut first: Option<(&str, f64)> = None;
+        let mut figures = Vec::new();
         for case in &mut self.cases {
             case.ns.sort_by(f64::total_cmp);
             let median = case.ns[case.ns.len() / 2];
@@ -119,6 +129,9 @@ impl<'a> Table<'a> {
                 min / base,
                 case.allocations
             );
+            let (group, name, allocations) = (case.group, case.name, case.allocations);
+            figures.push(Figure { group, name, ratio: min / base, allocations });
         }
+        figures
     }
 }

@@ -7,6 +7,9 @@ use kafka_proto::record::{BatchBuilder, NewRecord, Stamp, batches};
 use crate::measure::Table;
 use crate::{TIMESTAMP, check};
 
+/// What ours is called in the table.
+pub const NAME: &str = "kafka-proto";
+
 fn encode(memory: &mut [u8], values: &[Vec<u8>]) -> usize {
     let mut builder = BatchBuilder::new();
     for value in values {
@@ -36,10 +39,10 @@ pub fn run<'a>(table: &mut Table<'a>, values: &'a [Vec<u8>], wire: &'a [u8]) {
     let mut memory = vec![0; 1 << 18];
     let len = encode(&mut memory, values);
     assert_eq!(&memory[..len], wire, "ours and the yardstick write the same bytes");
-    table.add("build", "kafka-proto", move || {
+    table.add("build", NAME, move || {
         black_box(encode(&mut memory, black_box(values)));
         black_box(&memory);
     });
     let read = move || check(decode(black_box(wire)));
-    table.add("read", "kafka-proto", read);
+    table.add("read", NAME, read);
 }

@@ -29,6 +29,11 @@ pub fn hostile(options: &Options) -> Result {
         .run()
 }
 
+/// The codec no slower than a loop written by hand, and without an allocation.
+pub fn speed(_: &Options) -> Result {
+    cargo("run --quiet --release -p kafka-bench-codec -- --check").run()
+}
+
 pub fn embedded(_: &Options) -> Result {
     for target in TARGETS {
         for name in features::CORE {
