@@ -23,8 +23,8 @@ pub fn recall(args: &[String]) -> Result {
 /// same each time, so that a failure is of the change at hand; `cargo xtask sim` looks for new ones.
 pub fn portion() -> Result {
     cargo("test --quiet -p kafka-sim --profile checked --test bytes").env("SIM_EVERY_BYTE", "1").run()?;
-    sim(&["--seeds", "0..290", "--hours", "0.25"].map(String::from))?;
-    sim(&["--transactions", "--seeds", "0..119", "--hours", "0.2"].map(String::from))
+    sim(&["--seeds", "0..400", "--hours", "0.25"].map(String::from))?;
+    sim(&["--transactions", "--seeds", "0..150", "--hours", "0.2"].map(String::from))
 }
 
 /// No other build holds a bug: the program without the feature does not even know their names.

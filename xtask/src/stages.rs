@@ -71,7 +71,7 @@ pub const STAGES: &[Stage] = &[
     },
     Stage {
         name: "sim",
-        what: "290 simulated clusters with faults, and cuts at each byte",
+        what: "550 simulated clusters, 150 hours of faults and transactions, and cuts at each byte",
         needs: &[],
         run: build::sim,
     },
