@@ -335,6 +335,7 @@ impl<'m> Run<'m> {
                 self.world.violations.extend(text);
             }
         }
+        self.no_old_excuse();
         let mut violations = std::mem::take(&mut self.world.violations);
         violations.extend(check(&self.world.history).into_iter().map(|v| format!("{}: {}", v.rule, v.text)));
         let readable = !self.world.trace.lines().is_empty();

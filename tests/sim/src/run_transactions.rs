@@ -1,5 +1,6 @@
 //! A run's transactional producers: how they are added, and what they must be able to do in the end.
 
+use kafka_broker::Release;
 use kafka_client_core::resources::ProducerMemory;
 
 use crate::history::What;
@@ -11,6 +12,15 @@ use crate::txn_app::Step;
 use crate::world::World;
 
 impl Run<'_> {
+    /// P8: only a cluster before 2.5 leaves a producer with a lost sequence no way on.
+    pub(crate) fn no_old_excuse(&mut self) {
+        let gave_up = |what: &What| matches!(what, What::Fatal { why } if why == "UNSUPPORTED_VERSION");
+        let any = self.world.history.entries.iter().any(|entry| gave_up(&entry.what));
+        if any && self.swarm.cluster.release != Release::V2_1 {
+            self.world.violations.push("P8: a producer gave up as if the cluster were an old one".into());
+        }
+    }
+
     /// S1: each transactional id has one more transaction that is committed. Who was fenced or gave up begins anew, and
     /// so does who finds out only now that a connection is dead.
     pub(crate) fn last_transactions(&mut self) {
