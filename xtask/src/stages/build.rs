@@ -56,8 +56,15 @@ pub fn fuzz(options: &Options) -> Result {
     fuzz::fuzz_each(options.seconds(10 * targets, 0.5) / targets)
 }
 
-pub fn sim(_: &Options) -> Result {
-    sim::portion()
+/// With `--long` seeds that nobody has seen pass, and whether the simulation still finds the bugs that are known.
+pub fn sim(options: &Options) -> Result {
+    sim::portion()?;
+    if !options.long {
+        return Ok(());
+    }
+    sim::sim(&["--seeds", "10000..12000", "--hours", "0.05"].map(String::from))?;
+    sim::sim(&["--transactions", "--seeds", "10000..12000", "--hours", "0.05"].map(String::from))?;
+    sim::recall(&[])
 }
 
 pub fn miri(_: &Options) -> Result {
