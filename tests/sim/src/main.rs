@@ -173,7 +173,7 @@ fn summary(options: &Options, reports: &[Report], seconds: f64) -> ExitCode {
         "{} faults ({:.0} an hour; never met: {:?}), {} events, {seconds:.1} s, {:.1} seeds/s, {:.2} cluster-hours/s",
         fired.total(),
         fired.total() as f64 / hours,
-        fired.never(),
+        fired.never(|fault| fault.is_plain() || options.life == Life::Transactions),
         sum(|r| r.events),
         reports.len() as f64 / seconds,
         hours / seconds,

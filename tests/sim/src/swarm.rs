@@ -190,7 +190,7 @@ impl Swarm {
         let faults = CATALOGUE
             .iter()
             .map(|row| row.fault)
-            .take_while(|fault| *fault <= Fault::ProcessCrashed)
+            .take_while(|fault| fault.is_plain())
             .filter(|fault| rng.percent(if rare(*fault) { share / 3 } else { share }))
             .collect();
         Swarm {
@@ -245,7 +245,7 @@ impl Swarm {
         // All partitions have three replicas, and at most two have to be in sync.
         self.stays_dead = (nodes >= 3 && rng.percent(30)).then(|| rng.below(nodes as u64) as i32);
         let share = rng.pick(&[15, 30, 60, 100]);
-        let more = CATALOGUE.iter().map(|row| row.fault).filter(|f| *f > Fault::ProcessCrashed);
+        let more = CATALOGUE.iter().map(|row| row.fault).filter(|fault| !fault.is_plain());
         self.faults.extend(more.filter(|_| rng.percent(share)));
     }
 
