@@ -358,6 +358,10 @@ impl World<'_> {
         self.late_end_us = 0;
         self.reach.iter_mut().for_each(|reach| *reach = Reach::Open);
         let nodes = self.cluster.nodes().len() as i32;
+        // A topic made when no other node lived has nobody else to lead it.
+        let stays_dead = stays_dead.filter(|node| {
+            self.cluster.topics().all(|t| t.partitions.iter().all(|p| p.replicas.iter().any(|r| r != node)))
+        });
         (0..nodes).filter(|node| Some(*node) != stays_dead).for_each(|node| self.cluster.start_node(node));
         if let Some(node) = stays_dead {
             self.cluster.kill_node(node);
