@@ -358,9 +358,12 @@ impl World<'_> {
         self.late_end_us = 0;
         self.reach.iter_mut().for_each(|reach| *reach = Reach::Open);
         let nodes = self.cluster.nodes().len() as i32;
-        // A topic made when no other node lived has nobody else to lead it.
+        // A topic made when few others lived may have too few replicas without it.
         let stays_dead = stays_dead.filter(|node| {
-            self.cluster.topics().all(|t| t.partitions.iter().all(|p| p.replicas.iter().any(|r| r != node)))
+            self.cluster.topics().all(|t| {
+                let others = |replicas: &[i32]| replicas.iter().filter(|r| *r != node).count();
+                t.partitions.iter().all(|p| others(&p.replicas) >= t.min_insync_replicas.max(1))
+            })
         });
         (0..nodes).filter(|node| Some(*node) != stays_dead).for_each(|node| self.cluster.start_node(node));
         if let Some(node) = stays_dead {
