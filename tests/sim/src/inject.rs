@@ -328,6 +328,9 @@ impl World<'_> {
             }
             Undo::Unthrottle => self.cluster.throttle(0),
             // It may have been made by itself meanwhile.
+            Undo::Create(partitions) if !self.can_place_replicas() => {
+                next = Some((self.now + S, Undo::Create(partitions)));
+            }
             Undo::Create(partitions) => {
                 let _ = self.cluster.create_topic(TOPICS[1], partitions);
             }

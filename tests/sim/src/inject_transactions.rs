@@ -31,7 +31,8 @@ impl World<'_> {
             _ => {
                 let name = rng.pick(&TOPICS);
                 let have = self.cluster.topic(name)?.partitions.len();
-                if have >= PARTITIONS_MAX || !self.cluster.grow_topic(name, have as i32 + 1) {
+                let refused = have >= PARTITIONS_MAX || !self.can_place_replicas();
+                if refused || !self.cluster.grow_topic(name, have as i32 + 1) {
                     return None;
                 }
             }
@@ -68,10 +69,16 @@ impl World<'_> {
         self.cluster.config().release < Release::V3_9 && self.clients.iter().any(transactional)
     }
 
+    /// Whether enough nodes live for the replicas of a partition: with fewer, Kafka makes none.
+    pub(crate) fn can_place_replicas(&self) -> bool {
+        let nodes = self.cluster.nodes();
+        nodes.iter().filter(|n| n.alive).count() >= nodes.len().min(3)
+    }
+
     /// The second topic is deleted, and made anew at once or a little later.
     fn recreate(&mut self, rng: &mut Rng) -> Option<Option<(u64, Undo)>> {
         let name = TOPICS[1];
-        if self.forgets_fences() {
+        if self.forgets_fences() || !self.can_place_replicas() {
             return None;
         }
         let ends: Vec<i64> =
