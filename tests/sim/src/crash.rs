@@ -62,7 +62,7 @@ impl World<'_> {
             gone.push((*id, link.up.arrival(now)));
         }
         for (id, at) in gone {
-            self.wire.closed(id, client);
+            self.wire_closed(id, client);
             self.at(at, Event::ServerGone(id));
         }
     }

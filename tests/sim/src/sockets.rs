@@ -4,6 +4,7 @@ use kafka_client_core::net::{Action, Closed, ConnId, HostId, Trouble};
 use kafka_client_core::time::Instant;
 
 use crate::client::App;
+use crate::history::What;
 use crate::link::{End, Link, Reach, node_at, resolve};
 use crate::pipe::Pipe;
 use crate::world::{Event, World};
@@ -122,7 +123,7 @@ impl World<'_> {
             link.up.lose();
         }
         self.trace.note(self.now, 3, [u64::from(id), 0, 0], format_args!("link {id} closed: {why:?}"));
-        self.wire.closed(id, client);
+        self.wire_closed(id, client);
         if self.links[&id].broker.is_some() {
             // A broker that hears nothing finds out some day.
             self.at(if silent { self.now + 60_000_000 } else { at }, Event::ServerGone(id));
@@ -130,6 +131,17 @@ impl World<'_> {
         self.forget_if_done(id);
         self.clients[client].machine().handle_closed(now, conn, why, rx, transmit);
         self.pump(client);
+    }
+
+    /// Tells who watches the wire.
+    pub(crate) fn wire_closed(&mut self, id: u32, client: usize) {
+        let asked = self.wire.closed(id, client);
+        if asked
+            && let App::Producer(app) = &self.clients[client].app
+            && app.txn.is_some()
+        {
+            self.history.push(self.now, app.who, What::InitUnheard);
+        }
     }
 
     fn comment_wire(&mut self) {

@@ -177,14 +177,16 @@ impl WireWatch {
         }
     }
 
-    /// The client's end of a connection closed.
-    pub fn closed(&mut self, link: u32, client: usize) {
-        let Some(wire) = self.wires.remove(&link) else { return };
+    /// The client's end of a connection closed. True when it had asked for a producer id: that may still arrive.
+    pub fn closed(&mut self, link: u32, client: usize) -> bool {
+        let Some(wire) = self.wires.remove(&link) else { return false };
+        let asked = wire.owed.iter().any(|owed| owed.key == ApiKey::INIT_PRODUCER_ID);
         for target in wire.owed.into_iter().flat_map(|owed| owed.targets) {
             if let Some(count) = self.in_flight.get_mut(&(client, target)) {
                 *count = count.saturating_sub(1);
             }
         }
+        asked
     }
 }
 

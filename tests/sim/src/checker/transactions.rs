@@ -186,6 +186,10 @@ impl Index<'_> {
                 let hold = list[n];
                 let fences = |h: &Hold| h.taken <= entry.at && h.owned.is_none_or(|o| o >= hold.taken);
                 excused |= list.iter().any(|h| h.who != hold.who && fences(h));
+                // Its own request, or that of one before it, came late: as good as a successor's.
+                excused |= self.history.entries.iter().any(|e| {
+                    e.what == What::InitUnheard && e.at <= entry.at && list.iter().any(|h| h.who == e.who)
+                });
                 let limit = hold.timeout_us.saturating_sub(SLACK_US);
                 excused |= txns.range((entry.who, 0)..=(entry.who, u64::MAX)).any(|(_, t)| {
                     let ended = t.ended.map_or(entry.at, |(at, _)| at);
