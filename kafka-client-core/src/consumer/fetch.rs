@@ -53,7 +53,6 @@ impl<'m> Consumer<'m> {
                 isolation_level: config.isolation.to_wire(),
                 session_epoch: -1,
                 topics: Array::source(&chain),
-                rack_id: config.rack,
                 ..FetchRequest::default()
             };
             let encoded = encode_for(&net.conns[conn], &net.config, version, &mut frame.head, &body, &mut []);

@@ -324,3 +324,22 @@ fn an_answer_about_a_topic_that_is_gone_loses_nothing_of_the_others() {
     assert_eq!(w.consumer(c).records, 1);
     w.assert_sound();
 }
+
+/// A leader sends a consumer of another rack to a replica there, with no records, at once (KIP-392).
+#[test]
+fn a_consumer_with_a_rack_reads_all_the_same() {
+    let config = kafka_broker::Config { racks: vec!["a".into(), "b".into()], ..cluster(2, 2) };
+    let mut w = World::new(config, 1, true);
+    let config = quick_producer();
+    let p = w.add_producer(quick_client(), config, memory(Memory::Owned, &config), &["t"]);
+    w.send(p, Some(0), 5);
+    w.send(p, Some(1), 5);
+    w.settle(p, 2_000);
+    let fetch = ConsumerConfig { rack: "b", ..ConsumerConfig::DEFAULT };
+    let c = w.add_consumer(quick_client(), fetch, ConsumerMemory::owned(), &[("t", 2)]);
+    w.run_ms(3_000);
+    assert_eq!(w.consumer(c).records, 10);
+    let asked = w.wire.requests.get(&ApiKey::FETCH.0).copied().unwrap_or(0);
+    assert!(asked < 50, "asked {asked} times");
+    w.assert_sound();
+}
