@@ -310,3 +310,35 @@ fn a_record_that_is_too_large_for_the_topic_is_not_written() {
     assert_eq!(fates, [(0, 1, false), (1, 1, true), (2, 1, false), (3, 1, true)]);
     assert_eq!(out.iter().filter(|d| d.parts_left == 0).count(), 1, "the end of the whole is told once");
 }
+
+/// What was fetched ends in a batch with a bad header, and is given back before that is reached.
+#[test]
+fn what_stands_before_a_damaged_batch_can_be_given_back() {
+    let mut wire = Wire::new(Config { topics: vec![("t".into(), 1)], ..cluster(1) });
+    let mut producer = owned(ProducerConfig::DEFAULT);
+    for _ in 0..3 {
+        all_acked(&produce(&mut wire, &mut producer, 1), 1);
+    }
+    // The version of the batch's format.
+    assert!(wire.cluster.corrupt("t", 0, 2, 16));
+    let bootstrap = [("localhost".into(), 9092)];
+    let mut consumer =
+        Consumer::new(ClientConfig::DEFAULT, ConsumerConfig::DEFAULT, bootstrap, ConsumerMemory::owned())
+            .expect("a consumer");
+    let topic = consumer.topic("t".into()).expect("a topic");
+    consumer.assign(wire.now, topic, 0, Start::Earliest).expect("room");
+    let (mut seen, mut decompressor) = (Vec::new(), Decompressor::owned(1 << 20));
+    let damaged = std::cell::Cell::new(false);
+    let each = |consumer: &mut Consumer<'static>, now: Instant| {
+        while let Some(mut fetched) = consumer.poll_fetched(now) {
+            match fetched.next_batch(&mut decompressor) {
+                Some(Ok(batch)) => seen.push(batch.next_offset),
+                other => damaged.set(other.is_some()),
+            }
+            consumer.release(now, fetched);
+        }
+    };
+    let told = wire.run_until(&mut consumer, FIVE_SECONDS, each, |_| damaged.get());
+    assert_eq!(seen, [1, 2]);
+    assert!(told, "nobody was told of the damaged batch");
+}
