@@ -184,6 +184,10 @@ impl<'m> Consumer<'m> {
         }
         let cursor = &mut self.cursors[index];
         cursor.attempts = 0;
+        if let Start::FromEnd(_) = cursor.start {
+            // There it is: what is lost from here on is lost as any other position.
+            cursor.start = Start::Offset(cursor.position);
+        }
         cursor.high_watermark = answer.high_watermark;
         let Records::Bytes(bytes) = answer.records else { return };
         if bytes.is_empty() {

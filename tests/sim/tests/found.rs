@@ -2,6 +2,7 @@
 
 use kafka_broker::{Action, Release};
 use kafka_client_core::config::{Acks, ClientConfig, ConsumerConfig, OffsetReset, ProducerConfig};
+use kafka_client_core::consumer::{Notice, Start};
 use kafka_client_core::resources::ConsumerMemory;
 use kafka_client_core::time::Duration;
 use kafka_proto::record::Codec;
@@ -342,4 +343,25 @@ fn a_consumer_with_a_rack_reads_all_the_same() {
     let asked = w.wire.requests.get(&ApiKey::FETCH.0).copied().unwrap_or(0);
     assert!(asked < 50, "asked {asked} times");
     w.assert_sound();
+}
+
+/// That fewer records than "so many before the end" means all concerns the start, not what is lost days later.
+#[test]
+fn a_position_lost_after_a_start_from_the_end_is_reset_as_configured() {
+    let (mut w, p) = one_producer(Memory::Owned, 2, 1);
+    w.send(p, Some(0), 20);
+    w.settle(p, 2_000);
+    let config = ConsumerConfig { offset_reset: OffsetReset::None, ..ConsumerConfig::DEFAULT };
+    let c = w.add_consumer(quick_client(), config, ConsumerMemory::owned(), &[("t", 0)]);
+    let now = w.instant();
+    let topic = w.consumer(c).topics[0].0;
+    w.consumer(c).consumer.assign(now, topic, 0, Start::FromEnd(5)).expect("room");
+    w.pump(c);
+    w.run_ms(1_000);
+    assert_eq!(w.consumer(c).records, 5);
+    assert!(w.cluster.unclean_election("t", 0, 1, 10));
+    w.drain_cluster();
+    w.run_ms(5_000);
+    assert_eq!(w.consumer(c).records, 5);
+    assert_eq!(w.consumer(c).notices, [(0, 0, Notice::OutOfRange { position: 20 })]);
 }
