@@ -2,9 +2,9 @@
 
 use kafka_broker::{Action, Release};
 use kafka_client_core::config::{Acks, ClientConfig, ConsumerConfig, OffsetReset, ProducerConfig};
-use kafka_client_core::consumer::{Notice, Start};
+use kafka_client_core::consumer::{Consumer, Notice, Start};
 use kafka_client_core::resources::ConsumerMemory;
-use kafka_client_core::time::Duration;
+use kafka_client_core::time::{Duration, Instant};
 use kafka_proto::record::Codec;
 use kafka_proto::{ApiKey, ErrorCode};
 use kafka_sim::checker::check;
@@ -364,4 +364,20 @@ fn a_position_lost_after_a_start_from_the_end_is_reset_as_configured() {
     w.run_ms(5_000);
     assert_eq!(w.consumer(c).records, 5);
     assert_eq!(w.consumer(c).notices, [(0, 0, Notice::OutOfRange { position: 20 })]);
+}
+
+/// Before the cluster has told of a topic, its partitions are named one by one: each takes room of its own.
+#[test]
+fn partitions_can_be_assigned_one_by_one_before_metadata() {
+    let bootstrap = [("node0".into(), 9092)];
+    let config = ConsumerConfig::DEFAULT;
+    let mut consumer =
+        Consumer::new(quick_client(), config, bootstrap, ConsumerMemory::owned()).expect("sound");
+    let topics = ["t", "u"].map(|name| consumer.topic(name.into()).expect("room"));
+    for partition in 0..1000 {
+        for topic in topics {
+            let assigned = consumer.assign(Instant(0), topic, partition, Start::Earliest);
+            assert_eq!(assigned, Ok(()), "partition {partition}");
+        }
+    }
 }
