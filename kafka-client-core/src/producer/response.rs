@@ -169,7 +169,7 @@ impl<'m> Producer<'m> {
             self.refuse(now, slot, error);
             return;
         }
-        self.acc.partitions[partition].unresolved = true;
+        self.acc.partitions[partition].lose_sequence();
         self.retry(now, slot, error);
     }
 

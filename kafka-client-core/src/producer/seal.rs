@@ -254,7 +254,10 @@ impl<'m> Producer<'m> {
         let queue = &mut self.acc.partitions[partition];
         if queue.unresolved && queue.stamped == 0 {
             queue.unresolved = false;
-            if self.txn.is_on() {
+            let rewind = core::mem::replace(&mut queue.rewind, -1);
+            if self.txn.is_on() && rewind >= 0 {
+                queue.next_sequence = rewind;
+            } else if self.txn.is_on() {
                 // Only the coordinator raises the epoch of a transactional producer.
                 self.txn.renew = true;
             } else if queue.producer_id == self.identity.id && queue.epoch == self.identity.epoch {

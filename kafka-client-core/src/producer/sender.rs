@@ -368,7 +368,7 @@ impl<'m> Producer<'m> {
             self.acc.partitions[partition].next_sequence = batch.stamp.base_sequence;
             return;
         }
-        self.acc.partitions[partition].unresolved = true;
+        self.acc.partitions[partition].lose_sequence();
         self.unstamp(partition);
     }
 
