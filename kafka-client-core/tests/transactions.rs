@@ -311,3 +311,34 @@ fn batches_that_are_too_large_are_sent_in_parts_within_a_transaction() {
         assert!(written.is_sorted(), "{release:?}: {written:?}");
     }
 }
+
+/// With KIP-890 offsets alone begin a transaction, also those that were taken when others in the same request were not.
+#[test]
+fn offsets_that_were_taken_are_aborted_when_others_were_not() {
+    let mut wire = Wire::new(cluster(Release::V4_3));
+    let mut p = producer("a");
+    p.init_transactions().expect("first call");
+    until(&mut wire, &mut p, is_ready);
+    let group = GroupMetadata { group_id: "g".into(), generation: -1, ..GroupMetadata::default() };
+    let input = p.topic("in".into()).expect("a topic");
+    p.begin_transaction().expect("ready");
+    p.send_offset(&group, input, 0, 9).expect("open");
+    // There is no such partition: asked again, and then refused for good.
+    p.send_offset(&group, input, 5, 9).expect("open");
+    wire.cluster.inject_many(
+        ApiKey::TXN_OFFSET_COMMIT,
+        None,
+        1,
+        1,
+        Action::Error(ErrorCode::ILLEGAL_GENERATION),
+    );
+    p.commit_transaction(wire.now).expect("open");
+    until(&mut wire, &mut p, |s| matches!(s, TransactionState::AbortOnly(_)));
+    p.abort_transaction(wire.now).expect("to be aborted");
+    until(&mut wire, &mut p, is_ready);
+    p.begin_transaction().expect("ready");
+    append(&mut wire, &mut p, 1, "next");
+    p.commit_transaction(wire.now).expect("open");
+    until(&mut wire, &mut p, is_ready);
+    assert_eq!(wire.cluster.committed_offset("g", "in", 0), None);
+}

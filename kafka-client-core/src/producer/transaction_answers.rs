@@ -97,7 +97,8 @@ impl<'m> Producer<'m> {
         self.txn.trouble = code;
         let adds =
             matches!(request.api, Api::AddPartitionsToTxn | Api::AddOffsetsToTxn | Api::TxnOffsetCommit);
-        self.txn.begun |= adds && code == ErrorCode::NONE;
+        // Of several offsets some may have been taken, also if the answer as a whole is an error.
+        self.txn.begun |= adds && (code == ErrorCode::NONE || request.api == Api::TxnOffsetCommit);
         match code {
             ErrorCode::NONE => {
                 self.txn.attempts = 0;
