@@ -153,6 +153,10 @@ impl<'m> Producer<'m> {
         };
         if code == ErrorCode::NONE {
             let broker = self.net.learn_broker(id, host, port);
+            if broker == NIL {
+                // No room to note it, or nobody's address: asked again, but not at once.
+                return Ok((r.throttle_time_ms, ErrorCode::COORDINATOR_NOT_AVAILABLE));
+            }
             match request.token {
                 0 => self.txn.coordinator = broker,
                 _ => self.txn.group_coordinator = broker,
