@@ -342,3 +342,24 @@ fn what_stands_before_a_damaged_batch_can_be_given_back() {
     assert_eq!(seen, [1, 2]);
     assert!(told, "nobody was told of the damaged batch");
 }
+
+/// A batch is given up while its checksum is being computed, and its delivery comes back before it does.
+#[test]
+fn a_batch_that_is_given_up_while_it_is_sealed_leaves_its_slot() {
+    let mut wire = Wire::new(cluster(1));
+    let mut producer = owned(ProducerConfig::DEFAULT);
+    all_acked(&produce(&mut wire, &mut producer, 1), 1);
+    let topic = producer.topic("t".into()).expect("a topic");
+    let record = NewRecord { value: Some(b"late"), ..NewRecord::default() };
+    producer.append(wire.now, topic, Some(0), &record).expect("taken");
+    producer.flush(wire.now);
+    let mut seal = producer.poll_seal(wire.now).expect("a batch to be sealed");
+    producer.abort();
+    let delivery = producer.poll_delivery().expect("its end");
+    assert!(matches!(delivery.outcome, Outcome::NotWritten(_)));
+    producer.release(&delivery);
+    seal.run();
+    producer.handle_sealed(wire.now, seal);
+    assert_eq!(producer.slots_in_use(), 0);
+    assert_eq!(producer.poll_delivery(), None);
+}

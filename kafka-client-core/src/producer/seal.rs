@@ -206,6 +206,12 @@ impl<'m> Producer<'m> {
         }
         batch.sealed = true;
         let partition = batch.partition;
+        if batch.outcome.is_some() {
+            // It was given up meanwhile.
+            self.unpin(slot);
+            self.settle(now, partition);
+            return;
+        }
         self.wait_sealed(slot);
         if seal.len == 0 {
             self.fail(slot, SendError::Compression);

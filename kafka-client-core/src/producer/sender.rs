@@ -373,7 +373,7 @@ impl<'m> Producer<'m> {
     }
 
     /// Nothing carries the batch any more.
-    fn unpin(&mut self, slot: u32) {
+    pub(super) fn unpin(&mut self, slot: u32) {
         let batch = &self.acc.pool.batches[slot];
         let partition = batch.partition;
         if batch.is_stamped() {
