@@ -363,3 +363,17 @@ fn a_batch_that_is_given_up_while_it_is_sealed_leaves_its_slot() {
     assert_eq!(producer.slots_in_use(), 0);
     assert_eq!(producer.poll_delivery(), None);
 }
+
+/// A duration that stands for "as long as it takes".
+#[test]
+fn a_fetch_may_wait_as_long_as_a_duration_can_say() {
+    let mut wire = Wire::new(cluster(1));
+    let config = ConsumerConfig { fetch_max_wait: Duration(u64::MAX), ..ConsumerConfig::DEFAULT };
+    let bootstrap = [("localhost".into(), 9092)];
+    let mut consumer =
+        Consumer::new(ClientConfig::DEFAULT, config, bootstrap, ConsumerMemory::owned()).expect("a consumer");
+    let topic = consumer.topic("t".into()).expect("a topic");
+    consumer.assign(wire.now, topic, 0, Start::Earliest).expect("room");
+    wire.run_until(&mut consumer, SECOND, |_, _| {}, |_| false);
+    assert_eq!(consumer.troubles().count(), 0);
+}

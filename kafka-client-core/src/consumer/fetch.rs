@@ -56,7 +56,8 @@ impl<'m> Consumer<'m> {
                 ..FetchRequest::default()
             };
             let encoded = encode_for(&net.conns[conn], &net.config, version, &mut frame.head, &body, &mut []);
-            let timeout = crate::time::Duration(net.config.request_timeout.0 + config.fetch_max_wait.0);
+            let timeout =
+                crate::time::Duration(net.config.request_timeout.0.saturating_add(config.fetch_max_wait.0));
             let begin = Begin { api: Api::Fetch, version, token, timeout, answered: true };
             let sent = self.net.enter_if(now, conn, begin, frame, encoded);
             if sent.is_some() {
