@@ -261,7 +261,7 @@ impl<'m> Producer<'m> {
     }
 
     /// No answer will come for these batches.
-    fn chain_lost(&mut self, now: Instant, request: &Request) {
+    pub(super) fn chain_lost(&mut self, now: Instant, request: &Request) {
         let mut slot = request.token;
         while slot != NIL {
             let batch = &mut self.acc.pool.batches[slot];

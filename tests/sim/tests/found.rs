@@ -381,3 +381,38 @@ fn partitions_can_be_assigned_one_by_one_before_metadata() {
         }
     }
 }
+
+/// A produce answer names a topic that was made anew meanwhile: what it says about the others counts, also where a batch
+/// that is sent twice is written twice.
+#[test]
+fn an_acknowledgement_beside_a_topic_that_is_gone_counts() {
+    let config =
+        kafka_broker::Config { topics: vec![("t".to_owned(), 1), ("u".to_owned(), 1)], ..cluster(2, 1) };
+    let mut w = World::new(config, 1, true);
+    let client = ClientConfig { metadata_max_age: Duration::from_millis(100), ..quick_client() };
+    let config = ProducerConfig { idempotence: false, ..quick_producer() };
+    assert!(w.cluster.set_leader("t", 0, 0) && w.cluster.set_leader("u", 0, 0));
+    // Metadata goes to the other node, whose answers are not held back.
+    let p = w.add_producer_at(client, config, memory(Memory::Owned, &config), &["t", "u"], &["node1"]);
+    w.send(p, Some(0), 1);
+    w.settle(p, 1_000);
+    w.cluster.inject(ApiKey::PRODUCE, Action::Delay(500_000));
+    let now = w.instant();
+    let mut history = std::mem::take(&mut w.history);
+    let app = w.producer(p);
+    let mut ids = [0; 2];
+    for (topic, id) in ids.iter_mut().enumerate() {
+        *id = app.next_id();
+        app.send(now, &mut history, topic, Some(0), 0).expect("room");
+    }
+    w.history = history;
+    w.pump(p);
+    w.run_ms(20);
+    assert_eq!(w.logged("u", 0).len(), 1);
+    let begun = w.connections_begun();
+    assert!(w.cluster.recreate_topic("t"));
+    w.drain_cluster();
+    w.settle(p, 5_000);
+    assert_eq!(w.logged("u", 0), ids[1..], "once");
+    assert_eq!(w.connections_begun(), begun, "the answer was to what was asked");
+}
