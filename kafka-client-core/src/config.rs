@@ -208,7 +208,7 @@ pub struct ConsumerConfig<'m> {
     pub isolation: Isolation,
     /// `check.crcs`.
     pub check_crcs: bool,
-    /// `client.rack` (KIP-392).
+    /// `client.rack` (KIP-392). The brokers are not told of it yet: records are read from the leader.
     pub rack: &'m str,
 }
 

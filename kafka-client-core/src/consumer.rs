@@ -218,7 +218,8 @@ impl<'m> Consumer<'m> {
                 cursor.phase = Phase::Parked;
             } else if chunk.start < chunk.end {
                 cursor.outdate();
-                cursor.position = chunk.next;
+                // What came of the fetches after it concerns a position that is no longer its own.
+                (cursor.phase, cursor.position, cursor.notice) = (Phase::Reading, chunk.next, None);
                 self.touch(now, chunk.partition);
             }
         }

@@ -26,6 +26,9 @@ impl TopicId {
 /// before, so this is room for a factor of 64.
 const EXTENTS_MAX: usize = 6;
 
+/// On the heap, the least room that is made for partitions before the cluster has told of them.
+const RESERVED_MIN: u32 = 64;
+
 /// The longest topic name (Kafka's own limit, which keeps a log's file names legal).
 pub const TOPIC_LEN_MAX: usize = 249;
 
@@ -115,7 +118,11 @@ impl<'m> Topics<'m> {
     /// As [`Topics::reserved`]; makes room for the partition before the cluster has told of it.
     pub(crate) fn reserve(&mut self, topic: TopicId, number: u32) -> u32 {
         let usable = self.topics[topic.0].partitions;
-        self.grow(topic.0, number.saturating_add(1));
+        let count = number.saturating_add(1);
+        let heap = self.partitions.room() == usize::MAX;
+        // They come one by one, and perhaps several topics by turns.
+        let count = if heap { count.max(RESERVED_MIN) } else { count };
+        self.grow(topic.0, count);
         self.topics[topic.0].partitions = usable;
         self.topics[topic.0].without_room = 0;
         self.reserved(topic, number)
@@ -205,7 +212,16 @@ impl<'m> Topics<'m> {
             let wish = if room == u32::MAX && reserved > 0 { missing.max(reserved) } else { missing };
             let len = wish.min(room);
             let first = self.partitions.len();
-            if len > 0 && self.topics[topic].extents.push(Extent { first, len }).is_ok() {
+            let extents = &mut self.topics[topic].extents;
+            let grown = match extents.last_mut() {
+                // No other topic took room since: the last run goes on.
+                Some(last) if last.first + last.len == first => {
+                    last.len += len;
+                    true
+                }
+                _ => len > 0 && extents.push(Extent { first, len }).is_ok(),
+            };
+            if grown {
                 for i in 0..len {
                     let number = i32::try_from(reserved + i).unwrap_or(i32::MAX);
                     let entry = PartitionMeta { topic, number, ..PartitionMeta::default() };

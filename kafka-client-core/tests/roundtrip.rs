@@ -310,3 +310,70 @@ fn a_record_that_is_too_large_for_the_topic_is_not_written() {
     assert_eq!(fates, [(0, 1, false), (1, 1, true), (2, 1, false), (3, 1, true)]);
     assert_eq!(out.iter().filter(|d| d.parts_left == 0).count(), 1, "the end of the whole is told once");
 }
+
+/// What was fetched ends in a batch with a bad header, and is given back before that is reached.
+#[test]
+fn what_stands_before_a_damaged_batch_can_be_given_back() {
+    let mut wire = Wire::new(Config { topics: vec![("t".into(), 1)], ..cluster(1) });
+    let mut producer = owned(ProducerConfig::DEFAULT);
+    for _ in 0..3 {
+        all_acked(&produce(&mut wire, &mut producer, 1), 1);
+    }
+    // The version of the batch's format.
+    assert!(wire.cluster.corrupt("t", 0, 2, 16));
+    let bootstrap = [("localhost".into(), 9092)];
+    let mut consumer =
+        Consumer::new(ClientConfig::DEFAULT, ConsumerConfig::DEFAULT, bootstrap, ConsumerMemory::owned())
+            .expect("a consumer");
+    let topic = consumer.topic("t".into()).expect("a topic");
+    consumer.assign(wire.now, topic, 0, Start::Earliest).expect("room");
+    let (mut seen, mut decompressor) = (Vec::new(), Decompressor::owned(1 << 20));
+    let damaged = std::cell::Cell::new(false);
+    let each = |consumer: &mut Consumer<'static>, now: Instant| {
+        while let Some(mut fetched) = consumer.poll_fetched(now) {
+            match fetched.next_batch(&mut decompressor) {
+                Some(Ok(batch)) => seen.push(batch.next_offset),
+                other => damaged.set(other.is_some()),
+            }
+            consumer.release(now, fetched);
+        }
+    };
+    let told = wire.run_until(&mut consumer, FIVE_SECONDS, each, |_| damaged.get());
+    assert_eq!(seen, [1, 2]);
+    assert!(told, "nobody was told of the damaged batch");
+}
+
+/// A batch is given up while its checksum is being computed, and its delivery comes back before it does.
+#[test]
+fn a_batch_that_is_given_up_while_it_is_sealed_leaves_its_slot() {
+    let mut wire = Wire::new(cluster(1));
+    let mut producer = owned(ProducerConfig::DEFAULT);
+    all_acked(&produce(&mut wire, &mut producer, 1), 1);
+    let topic = producer.topic("t".into()).expect("a topic");
+    let record = NewRecord { value: Some(b"late"), ..NewRecord::default() };
+    producer.append(wire.now, topic, Some(0), &record).expect("taken");
+    producer.flush(wire.now);
+    let mut seal = producer.poll_seal(wire.now).expect("a batch to be sealed");
+    producer.abort();
+    let delivery = producer.poll_delivery().expect("its end");
+    assert!(matches!(delivery.outcome, Outcome::NotWritten(_)));
+    producer.release(&delivery);
+    seal.run();
+    producer.handle_sealed(wire.now, seal);
+    assert_eq!(producer.slots_in_use(), 0);
+    assert_eq!(producer.poll_delivery(), None);
+}
+
+/// A duration that stands for "as long as it takes".
+#[test]
+fn a_fetch_may_wait_as_long_as_a_duration_can_say() {
+    let mut wire = Wire::new(cluster(1));
+    let config = ConsumerConfig { fetch_max_wait: Duration(u64::MAX), ..ConsumerConfig::DEFAULT };
+    let bootstrap = [("localhost".into(), 9092)];
+    let mut consumer =
+        Consumer::new(ClientConfig::DEFAULT, config, bootstrap, ConsumerMemory::owned()).expect("a consumer");
+    let topic = consumer.topic("t".into()).expect("a topic");
+    consumer.assign(wire.now, topic, 0, Start::Earliest).expect("room");
+    wire.run_until(&mut consumer, SECOND, |_, _| {}, |_| false);
+    assert_eq!(consumer.troubles().count(), 0);
+}

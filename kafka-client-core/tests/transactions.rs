@@ -2,7 +2,7 @@
 
 mod support;
 
-use kafka_broker::{Config, Release};
+use kafka_broker::{Action, Config, Release};
 use kafka_client_core::config::{ClientConfig, ConsumerConfig, Isolation, ProducerConfig};
 use kafka_client_core::consumer::{Consumer, Decompressor, Start};
 use kafka_client_core::producer::{
@@ -10,8 +10,8 @@ use kafka_client_core::producer::{
 };
 use kafka_client_core::resources::{ConsumerMemory, ProducerMemory};
 use kafka_client_core::time::{Duration, Instant};
-use kafka_proto::ErrorCode;
 use kafka_proto::record::NewRecord;
+use kafka_proto::{ApiKey, ErrorCode};
 use support::Wire;
 
 const MINUTE: Duration = Duration::from_millis(60_000);
@@ -276,4 +276,69 @@ fn connections_cut_in_the_middle_end_in_a_whole_commit() {
         }
         assert_eq!(committed(&wire), expected, "{release:?}");
     }
+}
+
+/// Several batches under way are too large for the topic: each is sent in parts, and the transaction is committed.
+#[test]
+fn batches_that_are_too_large_are_sent_in_parts_within_a_transaction() {
+    for release in [Release::V2_1, Release::V2_8, Release::V3_9, Release::V4_3] {
+        let mut wire = Wire::new(Config { max_message_bytes: 1024, ..cluster(release) });
+        let mut p = producer("a");
+        p.init_transactions().expect("first call");
+        until(&mut wire, &mut p, is_ready);
+        p.begin_transaction().expect("ready");
+        append(&mut wire, &mut p, 0, "000");
+        p.flush(wire.now);
+        let mut out = Vec::new();
+        assert!(wire.run_until(&mut p, MINUTE, pump(&mut out), |p| !p.unresolved()));
+        // While the answer to a small one is held back, large ones follow it.
+        wire.cluster.inject(ApiKey::PRODUCE, Action::Delay(100_000));
+        for batch in 0..4 {
+            for n in 0..if batch == 0 { 1 } else { 12 } {
+                append(&mut wire, &mut p, 0, &format!("{batch}{n:02}{}", "x".repeat(300)));
+            }
+            p.flush(wire.now);
+            wire.settle(&mut p, pump(&mut out));
+        }
+        p.commit_transaction(wire.now).expect("open");
+        out.append(&mut until(&mut wire, &mut p, |s| !matches!(s, TransactionState::Committing)));
+        assert!(is_ready(p.transaction()), "{release:?}: {:?}", p.transaction());
+        assert!(out.iter().all(|d| matches!(d.outcome, Outcome::Acked { .. })), "{release:?}");
+        assert!(out.iter().any(|d| d.first > 0), "{release:?}: some were split");
+        let log = wire.cluster.log("t", 0).expect("a log").into_iter().filter_map(|r| r.value);
+        let written: Vec<_> = log.filter(|v| v.len() > 3).map(|v| v[..3].to_vec()).collect();
+        assert_eq!(written.len(), 37, "{release:?}");
+        assert!(written.is_sorted(), "{release:?}: {written:?}");
+    }
+}
+
+/// With KIP-890 offsets alone begin a transaction, also those that were taken when others in the same request were not.
+#[test]
+fn offsets_that_were_taken_are_aborted_when_others_were_not() {
+    let mut wire = Wire::new(cluster(Release::V4_3));
+    let mut p = producer("a");
+    p.init_transactions().expect("first call");
+    until(&mut wire, &mut p, is_ready);
+    let group = GroupMetadata { group_id: "g".into(), generation: -1, ..GroupMetadata::default() };
+    let input = p.topic("in".into()).expect("a topic");
+    p.begin_transaction().expect("ready");
+    p.send_offset(&group, input, 0, 9).expect("open");
+    // There is no such partition: asked again, and then refused for good.
+    p.send_offset(&group, input, 5, 9).expect("open");
+    wire.cluster.inject_many(
+        ApiKey::TXN_OFFSET_COMMIT,
+        None,
+        1,
+        1,
+        Action::Error(ErrorCode::ILLEGAL_GENERATION),
+    );
+    p.commit_transaction(wire.now).expect("open");
+    until(&mut wire, &mut p, |s| matches!(s, TransactionState::AbortOnly(_)));
+    p.abort_transaction(wire.now).expect("to be aborted");
+    until(&mut wire, &mut p, is_ready);
+    p.begin_transaction().expect("ready");
+    append(&mut wire, &mut p, 1, "next");
+    p.commit_transaction(wire.now).expect("open");
+    until(&mut wire, &mut p, is_ready);
+    assert_eq!(wire.cluster.committed_offset("g", "in", 0), None);
 }

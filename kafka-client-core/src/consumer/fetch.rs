@@ -53,11 +53,11 @@ impl<'m> Consumer<'m> {
                 isolation_level: config.isolation.to_wire(),
                 session_epoch: -1,
                 topics: Array::source(&chain),
-                rack_id: config.rack,
                 ..FetchRequest::default()
             };
             let encoded = encode_for(&net.conns[conn], &net.config, version, &mut frame.head, &body, &mut []);
-            let timeout = crate::time::Duration(net.config.request_timeout.0 + config.fetch_max_wait.0);
+            let timeout =
+                crate::time::Duration(net.config.request_timeout.0.saturating_add(config.fetch_max_wait.0));
             let begin = Begin { api: Api::Fetch, version, token, timeout, answered: true };
             let sent = self.net.enter_if(now, conn, begin, frame, encoded);
             if sent.is_some() {
@@ -185,6 +185,10 @@ impl<'m> Consumer<'m> {
         }
         let cursor = &mut self.cursors[index];
         cursor.attempts = 0;
+        if let Start::FromEnd(_) = cursor.start {
+            // There it is: what is lost from here on is lost as any other position.
+            cursor.start = Start::Offset(cursor.position);
+        }
         cursor.high_watermark = answer.high_watermark;
         let Records::Bytes(bytes) = answer.records else { return };
         if bytes.is_empty() {

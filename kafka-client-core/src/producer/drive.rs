@@ -20,7 +20,7 @@ impl<'m> Producer<'m> {
     fn start_anew(&mut self, now: Instant, topic: u32) {
         for partition in self.acc.partitions.indices() {
             if self.net.topics.partitions[partition].topic == topic && self.config.idempotence {
-                self.acc.partitions[partition].unresolved = true;
+                self.acc.partitions[partition].lose_sequence();
                 self.unstamp(partition);
                 self.settle(now, partition);
             }

@@ -35,6 +35,9 @@ pub(crate) struct Partition {
     /// A stamped batch ended without an acknowledgement, so the broker waits for a sequence that will not come: when
     /// `stamped` is zero the sequence starts again under the next epoch.
     pub(crate) unresolved: bool,
+    /// While `unresolved`, if nothing worse happened than that a batch was split, so that all from it on have to be
+    /// stamped again: the sequence to go on with. −1 otherwise.
+    pub(crate) rewind: i32,
     /// The broker has acknowledged a batch of this epoch. Before that it accepts any sequence (KIP-360), so a second
     /// batch under way could overtake the first.
     pub(crate) established: bool,
@@ -60,6 +63,7 @@ impl Default for Partition {
             queued: 0,
             stamped: 0,
             unresolved: false,
+            rewind: -1,
             established: false,
             producer_id: -1,
             epoch: -1,
@@ -136,6 +140,20 @@ impl Partition {
             self.tail = new;
         }
         self.queued += 1;
+    }
+
+    /// A stamped batch certainly is not in the log and has no place in the sequence any more, nor has any behind it.
+    pub(crate) fn rewind_to(&mut self, sequence: i32) {
+        let before = |other: i32| other.wrapping_sub(sequence) & i32::MAX < 1 << 30;
+        if !self.unresolved || (self.rewind >= 0 && before(self.rewind)) {
+            self.rewind = sequence;
+        }
+        self.unresolved = true;
+    }
+
+    /// A place in the sequence is lost.
+    pub(crate) fn lose_sequence(&mut self) {
+        (self.unresolved, self.rewind) = (true, -1);
     }
 
     /// The next partition in the list of those that wait for their backoff.

@@ -78,6 +78,7 @@ impl<'m> Producer<'m> {
         for node in response.node_endpoints.iter() {
             self.net.learn_broker(node.node_id, node.host, node.port);
         }
+        let mut gone = 0usize;
         for topic in response.responses.iter() {
             for answer in topic.partition_responses.iter() {
                 let slot = self.unchain(request, |p| {
@@ -87,6 +88,10 @@ impl<'m> Producer<'m> {
                     };
                     named && p.number == answer.index
                 });
+                if slot == NIL && self.net.topics.is_gone(&topic.topic_id) {
+                    gone += 1;
+                    continue;
+                }
                 if slot == NIL {
                     return Err(Trouble::Inconsistent);
                 }
@@ -99,7 +104,20 @@ impl<'m> Producer<'m> {
                 self.on_answer(now, slot, &answer);
             }
         }
+        if gone > 0 && gone == self.chain_len(request.token) {
+            // What was asked about under an id of the past: nobody can tell what became of it.
+            let lost = Request { token: core::mem::replace(&mut request.token, NIL), ..*request };
+            self.chain_lost(now, &lost);
+        }
         if request.token == NIL { Ok(()) } else { Err(Trouble::Inconsistent) }
+    }
+
+    fn chain_len(&self, token: u32) -> usize {
+        let (mut slot, mut len) = (token, 0);
+        while slot != NIL {
+            (slot, len) = (self.acc.pool.batches[slot].chain, len + 1);
+        }
+        len
     }
 
     /// Takes the batch of the partition that `wanted` describes out of the request, or [`NIL`].
@@ -169,7 +187,7 @@ impl<'m> Producer<'m> {
             self.refuse(now, slot, error);
             return;
         }
-        self.acc.partitions[partition].unresolved = true;
+        self.acc.partitions[partition].lose_sequence();
         self.retry(now, slot, error);
     }
 

@@ -206,6 +206,12 @@ impl<'m> Producer<'m> {
         }
         batch.sealed = true;
         let partition = batch.partition;
+        if batch.outcome.is_some() {
+            // It was given up meanwhile.
+            self.unpin(slot);
+            self.settle(now, partition);
+            return;
+        }
         self.wait_sealed(slot);
         if seal.len == 0 {
             self.fail(slot, SendError::Compression);
@@ -254,7 +260,10 @@ impl<'m> Producer<'m> {
         let queue = &mut self.acc.partitions[partition];
         if queue.unresolved && queue.stamped == 0 {
             queue.unresolved = false;
-            if self.txn.is_on() {
+            let rewind = core::mem::replace(&mut queue.rewind, -1);
+            if self.txn.is_on() && rewind >= 0 {
+                queue.next_sequence = rewind;
+            } else if self.txn.is_on() {
                 // Only the coordinator raises the epoch of a transactional producer.
                 self.txn.renew = true;
             } else if queue.producer_id == self.identity.id && queue.epoch == self.identity.epoch {

@@ -261,7 +261,7 @@ impl<'m> Producer<'m> {
     }
 
     /// No answer will come for these batches.
-    fn chain_lost(&mut self, now: Instant, request: &Request) {
+    pub(super) fn chain_lost(&mut self, now: Instant, request: &Request) {
         let mut slot = request.token;
         while slot != NIL {
             let batch = &mut self.acc.pool.batches[slot];
@@ -368,12 +368,12 @@ impl<'m> Producer<'m> {
             self.acc.partitions[partition].next_sequence = batch.stamp.base_sequence;
             return;
         }
-        self.acc.partitions[partition].unresolved = true;
+        self.acc.partitions[partition].lose_sequence();
         self.unstamp(partition);
     }
 
     /// Nothing carries the batch any more.
-    fn unpin(&mut self, slot: u32) {
+    pub(super) fn unpin(&mut self, slot: u32) {
         let batch = &self.acc.pool.batches[slot];
         let partition = batch.partition;
         if batch.is_stamped() {

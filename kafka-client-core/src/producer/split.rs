@@ -44,7 +44,7 @@ impl<'m> Producer<'m> {
             // Nothing was sent after it: its place in the sequence is free again.
             queue.next_sequence = stamp.base_sequence.max(0);
         } else if self.config.idempotence {
-            queue.unresolved = true;
+            queue.rewind_to(stamp.base_sequence);
             self.unstamp(partition);
         }
         self.settle(now, partition);

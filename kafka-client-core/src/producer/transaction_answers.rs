@@ -97,7 +97,8 @@ impl<'m> Producer<'m> {
         self.txn.trouble = code;
         let adds =
             matches!(request.api, Api::AddPartitionsToTxn | Api::AddOffsetsToTxn | Api::TxnOffsetCommit);
-        self.txn.begun |= adds && code == ErrorCode::NONE;
+        // Of several offsets some may have been taken, also if the answer as a whole is an error.
+        self.txn.begun |= adds && (code == ErrorCode::NONE || request.api == Api::TxnOffsetCommit);
         match code {
             ErrorCode::NONE => {
                 self.txn.attempts = 0;
@@ -152,6 +153,10 @@ impl<'m> Producer<'m> {
         };
         if code == ErrorCode::NONE {
             let broker = self.net.learn_broker(id, host, port);
+            if broker == NIL {
+                // No room to note it, or nobody's address: asked again, but not at once.
+                return Ok((r.throttle_time_ms, ErrorCode::COORDINATOR_NOT_AVAILABLE));
+            }
             match request.token {
                 0 => self.txn.coordinator = broker,
                 _ => self.txn.group_coordinator = broker,

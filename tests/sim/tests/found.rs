@@ -2,8 +2,9 @@
 
 use kafka_broker::{Action, Release};
 use kafka_client_core::config::{Acks, ClientConfig, ConsumerConfig, OffsetReset, ProducerConfig};
+use kafka_client_core::consumer::{Consumer, Notice, Start};
 use kafka_client_core::resources::ConsumerMemory;
-use kafka_client_core::time::Duration;
+use kafka_client_core::time::{Duration, Instant};
 use kafka_proto::record::Codec;
 use kafka_proto::{ApiKey, ErrorCode};
 use kafka_sim::checker::check;
@@ -323,4 +324,95 @@ fn an_answer_about_a_topic_that_is_gone_loses_nothing_of_the_others() {
     assert_eq!(w.connections_begun(), begun, "the answer was to what was asked");
     assert_eq!(w.consumer(c).records, 1);
     w.assert_sound();
+}
+
+/// A leader sends a consumer of another rack to a replica there, with no records, at once (KIP-392).
+#[test]
+fn a_consumer_with_a_rack_reads_all_the_same() {
+    let config = kafka_broker::Config { racks: vec!["a".into(), "b".into()], ..cluster(2, 2) };
+    let mut w = World::new(config, 1, true);
+    let config = quick_producer();
+    let p = w.add_producer(quick_client(), config, memory(Memory::Owned, &config), &["t"]);
+    w.send(p, Some(0), 5);
+    w.send(p, Some(1), 5);
+    w.settle(p, 2_000);
+    let fetch = ConsumerConfig { rack: "b", ..ConsumerConfig::DEFAULT };
+    let c = w.add_consumer(quick_client(), fetch, ConsumerMemory::owned(), &[("t", 2)]);
+    w.run_ms(3_000);
+    assert_eq!(w.consumer(c).records, 10);
+    let asked = w.wire.requests.get(&ApiKey::FETCH.0).copied().unwrap_or(0);
+    assert!(asked < 50, "asked {asked} times");
+    w.assert_sound();
+}
+
+/// That fewer records than "so many before the end" means all concerns the start, not what is lost days later.
+#[test]
+fn a_position_lost_after_a_start_from_the_end_is_reset_as_configured() {
+    let (mut w, p) = one_producer(Memory::Owned, 2, 1);
+    w.send(p, Some(0), 20);
+    w.settle(p, 2_000);
+    let config = ConsumerConfig { offset_reset: OffsetReset::None, ..ConsumerConfig::DEFAULT };
+    let c = w.add_consumer(quick_client(), config, ConsumerMemory::owned(), &[("t", 0)]);
+    let now = w.instant();
+    let topic = w.consumer(c).topics[0].0;
+    w.consumer(c).consumer.assign(now, topic, 0, Start::FromEnd(5)).expect("room");
+    w.pump(c);
+    w.run_ms(1_000);
+    assert_eq!(w.consumer(c).records, 5);
+    assert!(w.cluster.unclean_election("t", 0, 1, 10));
+    w.drain_cluster();
+    w.run_ms(5_000);
+    assert_eq!(w.consumer(c).records, 5);
+    assert_eq!(w.consumer(c).notices, [(0, 0, Notice::OutOfRange { position: 20 })]);
+}
+
+/// Before the cluster has told of a topic, its partitions are named one by one: each takes room of its own.
+#[test]
+fn partitions_can_be_assigned_one_by_one_before_metadata() {
+    let bootstrap = [("node0".into(), 9092)];
+    let config = ConsumerConfig::DEFAULT;
+    let mut consumer =
+        Consumer::new(quick_client(), config, bootstrap, ConsumerMemory::owned()).expect("sound");
+    let topics = ["t", "u"].map(|name| consumer.topic(name.into()).expect("room"));
+    for partition in 0..1000 {
+        for topic in topics {
+            let assigned = consumer.assign(Instant(0), topic, partition, Start::Earliest);
+            assert_eq!(assigned, Ok(()), "partition {partition}");
+        }
+    }
+}
+
+/// A produce answer names a topic that was made anew meanwhile: what it says about the others counts, also where a batch
+/// that is sent twice is written twice.
+#[test]
+fn an_acknowledgement_beside_a_topic_that_is_gone_counts() {
+    let config =
+        kafka_broker::Config { topics: vec![("t".to_owned(), 1), ("u".to_owned(), 1)], ..cluster(2, 1) };
+    let mut w = World::new(config, 1, true);
+    let client = ClientConfig { metadata_max_age: Duration::from_millis(100), ..quick_client() };
+    let config = ProducerConfig { idempotence: false, ..quick_producer() };
+    assert!(w.cluster.set_leader("t", 0, 0) && w.cluster.set_leader("u", 0, 0));
+    // Metadata goes to the other node, whose answers are not held back.
+    let p = w.add_producer_at(client, config, memory(Memory::Owned, &config), &["t", "u"], &["node1"]);
+    w.send(p, Some(0), 1);
+    w.settle(p, 1_000);
+    w.cluster.inject(ApiKey::PRODUCE, Action::Delay(500_000));
+    let now = w.instant();
+    let mut history = std::mem::take(&mut w.history);
+    let app = w.producer(p);
+    let mut ids = [0; 2];
+    for (topic, id) in ids.iter_mut().enumerate() {
+        *id = app.next_id();
+        app.send(now, &mut history, topic, Some(0), 0).expect("room");
+    }
+    w.history = history;
+    w.pump(p);
+    w.run_ms(20);
+    assert_eq!(w.logged("u", 0).len(), 1);
+    let begun = w.connections_begun();
+    assert!(w.cluster.recreate_topic("t"));
+    w.drain_cluster();
+    w.settle(p, 5_000);
+    assert_eq!(w.logged("u", 0), ids[1..], "once");
+    assert_eq!(w.connections_begun(), begun, "the answer was to what was asked");
 }

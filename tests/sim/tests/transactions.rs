@@ -3,11 +3,12 @@
 use kafka_broker::{Action, Config, Release};
 use kafka_client_core::config::{ConsumerConfig, Isolation};
 use kafka_client_core::resources::ConsumerMemory;
+use kafka_client_core::time::Duration;
 use kafka_proto::{ApiKey, ErrorCode};
 use kafka_sim::history::What;
 use kafka_sim::pipe::Cut;
-use kafka_sim::scenario::{cluster, quick_client};
-use kafka_sim::takeover::one_transactional;
+use kafka_sim::scenario::{Memory, cluster, memory, quick_client, quick_producer};
+use kafka_sim::takeover::{Transactional, one_transactional};
 use kafka_sim::txn_app::Step;
 use kafka_sim::world::World;
 
@@ -289,5 +290,22 @@ fn b20_b21_aborted_transactions_in_any_order_and_one_after_the_other() {
         w.run_ms(3_000);
         assert_eq!(w.consumer(late).records, 2, "{release:?}");
         read_by(&mut w, c, 2);
+    }
+}
+
+/// Where there is no room to note who coordinates, it is asked for less and less often.
+#[test]
+fn a_coordinator_without_room_is_no_reason_to_spin() {
+    for id in ["a", "b", "c", "d", "e", "f", "g", "h"] {
+        let mut w = World::new(cluster(8, 1), 1, true);
+        let config = quick_producer();
+        let with = Transactional { id, timeout: Duration::from_millis(30_000), name: "p0", first_id: 0 };
+        let app = w.transactional(quick_client(), config, memory(Memory::Lent, &config), &["t"], &with);
+        let p = w.add_app(app);
+        w.with_producer(p, |app, now, history| app.init_transactions(now, history));
+        w.run_ms(10_000);
+        let asked = w.wire.requests.get(&ApiKey::FIND_COORDINATOR.0).copied().unwrap_or(0);
+        assert!(asked < 50, "{id}: asked {asked} times");
+        w.assert_sound();
     }
 }
