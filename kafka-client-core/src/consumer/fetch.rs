@@ -205,17 +205,11 @@ impl<'m> Consumer<'m> {
             return;
         }
         let number = found.chunks.len();
-        let listed = answer.aborted_transactions.iter().flat_map(|list| list.iter());
-        for transaction in listed {
-            if found.aborted.push(Aborted::new(number, &transaction)).is_err() {
-                // Without room to remember them none of these records may be shown. The next chunk gets this number.
-                while found.aborted.as_slice().last().is_some_and(|a| a.is_of(number)) {
-                    found.aborted.pop();
-                }
-                let position = cursor.position;
-                self.park(index, Notice::BatchTooLarge { position, need: u32::MAX });
-                return;
-            }
+        if !found.note_aborted(number, answer) {
+            // Without room to remember them none of these records may be shown.
+            let position = cursor.position;
+            self.park(index, Notice::BatchTooLarge { position, need: u32::MAX });
+            return;
         }
         let meta = &self.net.topics.partitions[index];
         let start = offset_of(bytes);
@@ -305,6 +299,23 @@ impl Walk {
 struct Found<'m> {
     chunks: Storage<'m, Chunk>,
     aborted: Storage<'m, Aborted>,
+}
+
+impl Found<'_> {
+    /// Notes the aborted transactions of a chunk: all of them, or none where there is no room.
+    fn note_aborted(&mut self, chunk: usize, answer: &FetchPartitionData<'_>) -> bool {
+        let listed = answer.aborted_transactions.iter().flat_map(|list| list.iter());
+        for transaction in listed {
+            if self.aborted.push(Aborted::new(chunk, &transaction)).is_err() {
+                // The next chunk gets this number.
+                while self.aborted.as_slice().last().is_some_and(|a| a.is_of(chunk)) {
+                    self.aborted.pop();
+                }
+                return false;
+            }
+        }
+        true
+    }
 }
 
 /// What a connection goes on with after the answer to a fetch.
