@@ -235,6 +235,11 @@ impl Producer {
             let left = self.handle.max_block.saturating_sub(begin.elapsed());
             let left = u64::try_from(left.as_micros()).unwrap_or(u64::MAX);
             state.await_room(cx.waker(), now + kafka_client_core::time::Duration(left));
+            // Its deadline may be earlier than what the thread sleeps for.
+            if state.wake() {
+                drop(state);
+                shared.wake();
+            }
             Poll::Pending
         })
         .await
