@@ -5,6 +5,8 @@
 //! nothing else to do, it *rests*: it leaves the driver, and the next thread to wait takes it. The rest is short. If
 //! nobody has driven meanwhile, the I/O thread goes on as before; if a driving thread leaves something unfinished, it
 //! ends the rest at once. So a rest can delay what nobody waits for by [`REST`] twice, and cannot lose it.
+//!
+//! A client that calls code of the application never rests: that code may want a lock which the waiting thread holds.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, TryLockError};
@@ -141,7 +143,7 @@ impl<C: Client> Drive for Shared<C> {
                     place.take();
                     return;
                 }
-                _ if done() => break,
+                _ if done() || C::calls_back(&driver.work) => break,
                 Next::Again => driver.glance(),
                 Next::Sleep(until) => match deadline {
                     Some(deadline) => {
@@ -160,7 +162,7 @@ impl<C: Client> Drive for Shared<C> {
                 return;
             }
         }
-        let idle = self.lock().leave();
+        let idle = self.lock().leave() && !C::calls_back(&driver.work);
         drop(place);
         self.shift.driving.store(false, Ordering::Release);
         self.shift.driven.fetch_add(1, Ordering::Relaxed);

@@ -49,10 +49,12 @@ pub(crate) struct Work {
     /// The thread that slept for one of the batches that ended.
     waited: Option<u64>,
     rests: Option<u64>,
+    calls_back: bool,
 }
 
 impl Work {
     pub(super) fn new(hooks: Hooks, room: Arc<Room>) -> Work {
+        let calls_back = hooks.handler.is_some() || hooks.interceptors.is_some();
         Work {
             seals: Vec::new(),
             ended: Vec::new(),
@@ -64,6 +66,7 @@ impl Work {
             signals: Vec::new(),
             waited: None,
             rests: None,
+            calls_back,
         }
     }
 }
@@ -93,6 +96,8 @@ pub(crate) struct State {
     flow: bool,
     /// Somebody asked for what is there to be sent now.
     urgent: bool,
+    /// A record was sent whose result goes to a closure.
+    has_closures: bool,
     /// Deliveries whose listeners are being told.
     telling: u32,
     /// Threads that sleep on `Room::condition`.
@@ -146,6 +151,7 @@ impl State {
             sealed_at: Instant(0),
             flow: false,
             urgent: false,
+            has_closures: false,
             telling: 0,
             blocked: 0,
             pace: Pace::default(),
@@ -291,6 +297,7 @@ impl State {
     }
 
     pub(super) fn call_back(&mut self, place: Place, timestamp: i64, callback: Callback) {
+        self.has_closures = true;
         if let Some(listeners) = self.listeners.get_mut(place.slot) {
             listeners.callbacks.push((place.index, timestamp, callback));
         }
@@ -348,6 +355,7 @@ impl Client for State {
         self.spare.append(&mut work.told);
         self.telling = 0;
         self.happened |= happened || self.room_deadline <= now;
+        work.calls_back |= self.has_closures;
     }
 
     fn take_work(&mut self, now: Instant, work: &mut Work) -> bool {
@@ -400,7 +408,7 @@ impl Client for State {
             self.pace.end();
         }
         // Somebody slept for the answer, and nothing else is under way: he will send the next record, and wait again.
-        work.rests = work.waited.take().filter(|_| !self.core.unresolved());
+        work.rests = work.waited.take().filter(|_| !self.core.unresolved() && !work.calls_back);
         let mut until = until.min(self.room_deadline);
         if self.flow {
             // For what gathers meanwhile. Once that is nothing the flow is over.
@@ -414,6 +422,10 @@ impl Client for State {
 
     fn rests(work: &mut Work) -> Option<u64> {
         work.rests.take()
+    }
+
+    fn calls_back(work: &Work) -> bool {
+        work.calls_back
     }
 
     fn leave(&mut self) -> bool {

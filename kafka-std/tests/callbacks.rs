@@ -1,0 +1,67 @@
+//! What the application's code may do where the producer calls it, without anybody waiting for ever.
+
+mod common;
+
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
+
+use common::server;
+use kafka_std::{Producer, ProducerBuilder, Record};
+
+const SECONDS: Duration = Duration::from_secs(10);
+
+fn builder(servers: &str) -> ProducerBuilder {
+    Producer::builder().bootstrap_servers(servers).linger(Duration::from_millis(1))
+}
+
+fn record() -> Record<'static> {
+    Record::to("readings").value("v")
+}
+
+/// What it returns, unless it hangs.
+fn in_time<T: Send + 'static>(what: &str, run: impl FnOnce() -> T + Send + 'static) -> T {
+    let (tx, rx) = mpsc::channel();
+    std::thread::spawn(move || tx.send(run()));
+    rx.recv_timeout(SECONDS).unwrap_or_else(|_| panic!("{what} hangs"))
+}
+
+#[test]
+fn the_handler_may_take_a_lock_that_a_waiting_thread_holds() {
+    let server = server(&[("readings", 1)]);
+    let told = Arc::new(Mutex::new(0));
+    let of_handler = told.clone();
+    let producer = builder(&server.bootstrap())
+        .on_delivery(move |_, _| *of_handler.lock().unwrap() += 1)
+        .build()
+        .unwrap();
+    in_time("the application", move || {
+        for _ in 0..100 {
+            producer.send(record()).unwrap().wait().unwrap();
+            let held = told.lock().unwrap();
+            producer.send_with(record(), 1).unwrap();
+            producer.send(record()).unwrap().wait().unwrap();
+            drop(held);
+        }
+        assert!(producer.flush(SECONDS));
+        assert_eq!(*told.lock().unwrap(), 100);
+    });
+}
+
+#[test]
+fn a_closure_may_take_a_lock_that_a_waiting_thread_holds() {
+    let server = server(&[("readings", 1)]);
+    let producer = builder(&server.bootstrap()).build().unwrap();
+    let told = Arc::new(Mutex::new(0));
+    in_time("the application", move || {
+        for _ in 0..100 {
+            producer.send(record()).unwrap().wait().unwrap();
+            let held = told.lock().unwrap();
+            let of_closure = told.clone();
+            producer.send_then(record(), move |_| *of_closure.lock().unwrap() += 1).unwrap();
+            producer.send(record()).unwrap().wait().unwrap();
+            drop(held);
+        }
+        assert!(producer.flush(SECONDS));
+        assert_eq!(*told.lock().unwrap(), 100);
+    });
+}
