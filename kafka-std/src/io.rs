@@ -361,7 +361,6 @@ impl<C: Client> Driver<C> {
 }
 
 impl<C: Client> Drop for Driver<C> {
-    /// Also when the thread panicked: nobody may wait for it any more.
     fn drop(&mut self) {
         let shared = self.shared.clone();
         shared.lock().end(&mut self.work);

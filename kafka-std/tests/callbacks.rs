@@ -2,7 +2,10 @@
 
 mod common;
 
+use std::future::Future;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, mpsc};
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use common::server;
@@ -63,5 +66,30 @@ fn a_closure_may_take_a_lock_that_a_waiting_thread_holds() {
         }
         assert!(producer.flush(SECONDS));
         assert_eq!(*told.lock().unwrap(), 100);
+    });
+}
+
+/// A waker as no executor should have it.
+struct Panics;
+
+impl Wake for Panics {
+    fn wake(self: Arc<Self>) {
+        panic!("a waker's panic");
+    }
+}
+
+#[test]
+fn a_waker_that_panics_stops_nobody_else() {
+    let server = server(&[("readings", 1)]);
+    let producer = builder(&server.bootstrap()).build().unwrap();
+    let waker = Waker::from(Arc::new(Panics));
+    let mut delivery = pin!(producer.send(record()).unwrap());
+    assert!(delivery.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    let other = producer.clone();
+    let mut sending = pin!(other.send_async(Record::to("nowhere").value("v")));
+    assert!(sending.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    in_time("the producer", move || {
+        producer.send(record()).unwrap().wait().unwrap();
+        assert!(producer.close(SECONDS));
     });
 }

@@ -87,6 +87,7 @@ pub(crate) fn thread_number() -> u64 {
 
 /// The I/O thread.
 pub(super) fn run<C: Client>(shared: &Shared<C>) {
+    let _gone = Gone(shared);
     loop {
         let waiter = {
             let mut place = lock(&shared.driver);
@@ -112,6 +113,15 @@ pub(super) fn run<C: Client>(shared: &Shared<C>) {
             waiter
         };
         shared.shift.rest(waiter);
+    }
+}
+
+/// Ends the client with its thread, also when that panicked: nobody may wait for it any more.
+struct Gone<'a, C: Client>(&'a Shared<C>);
+
+impl<C: Client> Drop for Gone<'_, C> {
+    fn drop(&mut self) {
+        lock(&self.0.driver).take();
     }
 }
 

@@ -18,7 +18,7 @@ use super::returned::Returned;
 use super::shared::{Handle, Owner};
 use crate::clock::{Clock, Ticks};
 use crate::io::{Client, Drive};
-use crate::sync::Signal;
+use crate::sync::{Signal, wake_all};
 
 /// Where a record was put: its batch's slot, and its place in the batch.
 #[derive(Clone, Copy)]
@@ -39,6 +39,8 @@ pub(super) struct Room {
 pub(crate) struct Work {
     seals: Vec<Seal<'static>>,
     ended: Vec<(core::Delivery, Listeners)>,
+    /// Of batches that were under way when the thread failed.
+    lost: Vec<Listeners>,
     /// Listeners that were told, for their memory.
     told: Vec<Listeners>,
     hooks: Hooks,
@@ -58,6 +60,7 @@ impl Work {
         Work {
             seals: Vec::new(),
             ended: Vec::new(),
+            lost: Vec::new(),
             told: Vec::new(),
             hooks,
             room,
@@ -391,10 +394,14 @@ impl Client for State {
             work.waited = tell(delivery.outcome, &mut listeners, &work.hooks).or(work.waited);
             work.told.push(listeners);
         }
+        for mut listeners in work.lost.drain(..) {
+            // What was under way is anybody's guess.
+            tell(Outcome::Indeterminate(core::SendError::Closed), &mut listeners, &work.hooks);
+        }
         if std::mem::take(&mut work.notify_room) {
             work.room.condition.notify_all();
         }
-        work.wakers.drain(..).for_each(Waker::wake);
+        wake_all(work.wakers.drain(..));
         work.signals.drain(..).for_each(|signal| signal.set());
     }
 
@@ -446,11 +453,10 @@ impl Client for State {
     fn end(&mut self, work: &mut Work) {
         self.dead = true;
         work.room.dead.store(true, Ordering::Release);
-        for listeners in self.listeners.iter_mut().filter(|l| l.state.is_some()) {
-            let mut listeners = std::mem::take(listeners);
-            // Reached only when the thread failed: what was under way is anybody's guess.
-            tell(Outcome::Indeterminate(core::SendError::Closed), &mut listeners, &work.hooks);
-        }
+        // What the thread failed at is not tried again.
+        work.seals.clear();
+        // There are some only when the thread failed. They are told without the lock, as all others.
+        work.lost.extend(self.listeners.iter_mut().filter(|l| l.state.is_some()).map(std::mem::take));
         self.notify_room(work);
         work.notify_room = true;
         work.signals.append(&mut self.flushes);
