@@ -9,7 +9,7 @@ use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use common::server;
-use kafka_std::{Producer, ProducerBuilder, Record};
+use kafka_std::{Producer, ProducerBuilder, Record, SendError};
 
 const SECONDS: Duration = Duration::from_secs(10);
 
@@ -92,4 +92,32 @@ fn a_waker_that_panics_stops_nobody_else() {
         producer.send(record()).unwrap().wait().unwrap();
         assert!(producer.close(SECONDS));
     });
+}
+
+/// Calls this in a closure for a record's result; what it returned.
+fn in_callback<T: Send + 'static>(
+    producer: &Producer,
+    what: &str,
+    call: impl FnOnce(&Producer) -> T + Send + 'static,
+) -> T {
+    let (tx, rx) = mpsc::channel();
+    let of_closure = producer.clone();
+    producer.send_then(record(), move |_| drop(tx.send(call(&of_closure)))).unwrap();
+    rx.recv_timeout(SECONDS).unwrap_or_else(|_| panic!("{what} hangs"))
+}
+
+#[test]
+fn a_callback_never_waits_for_itself() {
+    let server = server(&[("readings", 1)]);
+    let producer = builder(&server.bootstrap()).build().unwrap();
+    assert!(!in_callback(&producer, "flush", |producer| producer.flush(Duration::MAX)));
+    let nowhere = Record::to("nowhere").value("v");
+    let sent = in_callback(&producer, "send", move |producer| producer.send(nowhere).map(drop));
+    assert!(matches!(&sent, Err(SendError::Unavailable(error)) if error.waited < SECONDS), "{sent:?}");
+    let (closed, last) = in_callback(&producer, "close", |producer| {
+        let last = producer.send(record()).unwrap();
+        (producer.close(Duration::MAX), last)
+    });
+    assert!(!closed);
+    assert!(last.wait_timeout(SECONDS).unwrap().is_ok());
 }

@@ -1,7 +1,7 @@
 //! What lies under the producer's lock: the core's producer, and per batch whom to tell of its end.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Weak};
 use std::task::Waker;
 
@@ -17,7 +17,7 @@ use super::record::Topic;
 use super::returned::Returned;
 use super::shared::{Handle, Owner};
 use crate::clock::{Clock, Ticks};
-use crate::io::{Client, Drive};
+use crate::io::{Client, Drive, thread_number};
 use crate::sync::{Signal, wake_all};
 
 /// Where a record was put: its batch's slot, and its place in the batch.
@@ -31,8 +31,17 @@ pub(super) struct Place {
 #[derive(Debug, Default)]
 pub(super) struct Room {
     pub(super) condition: Condvar,
+    /// The thread that calls the application's code at the moment, by its number; 0 for none.
+    pub(super) calling: AtomicU64,
     /// Nothing is sent any more: the thread has ended.
     pub(super) dead: AtomicBool,
+}
+
+impl Room {
+    /// Whether this is the producer's own thread, in a call of the application's code: it cannot wait for itself.
+    pub(super) fn is_calling(&self) -> bool {
+        self.calling.load(Ordering::Relaxed) == thread_number()
+    }
 }
 
 /// What the I/O thread carries between the lock and the outside.
@@ -389,6 +398,9 @@ impl Client for State {
         for seal in &mut work.seals {
             seal.run();
         }
+        if work.calls_back {
+            work.room.calling.store(thread_number(), Ordering::Relaxed);
+        }
         for (delivery, listeners) in &mut work.ended {
             let mut listeners = std::mem::take(listeners);
             work.waited = tell(delivery.outcome, &mut listeners, &work.hooks).or(work.waited);
@@ -398,6 +410,7 @@ impl Client for State {
             // What was under way is anybody's guess.
             tell(Outcome::Indeterminate(core::SendError::Closed), &mut listeners, &work.hooks);
         }
+        work.room.calling.store(0, Ordering::Relaxed);
         if std::mem::take(&mut work.notify_room) {
             work.room.condition.notify_all();
         }

@@ -216,6 +216,9 @@ impl Producer {
             if let Some(result) = self.settlement(&state, what, begin) {
                 return result;
             }
+            if self.handle.room.is_calling() {
+                return Err(self.unsettled(&state, what, begin.elapsed()));
+            }
             state.blocked += 1;
             state = wait_until(&self.handle.room.condition, state, deadline);
             state.blocked -= 1;
