@@ -46,6 +46,11 @@ pub(crate) trait Client: Send + 'static {
     fn park(&mut self, until: Instant, work: &mut Self::Work) -> Instant;
     /// The thread has parked: the number of the thread to which it leaves the I/O, as that will wait for an answer next.
     fn rests(work: &mut Self::Work) -> Option<u64>;
+    /// Whether code of the application is called, which may take locks that a waiting thread holds: then only the client's
+    /// thread does the I/O.
+    fn calls_back(_work: &Self::Work) -> bool {
+        false
+    }
     /// Nobody does the I/O for a moment. Whether that does no harm, because nothing is under way.
     fn leave(&mut self) -> bool;
     /// The thread is awake, and will ask for work before it sleeps. Returns the time.
@@ -356,7 +361,6 @@ impl<C: Client> Driver<C> {
 }
 
 impl<C: Client> Drop for Driver<C> {
-    /// Also when the thread panicked: nobody may wait for it any more.
     fn drop(&mut self) {
         let shared = self.shared.clone();
         shared.lock().end(&mut self.work);

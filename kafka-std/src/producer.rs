@@ -193,8 +193,9 @@ impl Producer {
         })
     }
 
-    /// Sends a record whose result goes to `callback`, on the producer's I/O thread: be brief there. Costs an
-    /// allocation. Waits as [`send`](Self::send).
+    /// Sends a record whose result goes to `callback`, on the producer's I/O thread: be brief there, and do
+    /// not wait for a [`Delivery`] of this producer, which would be for ever. What is sent there does not wait for room.
+    /// Costs an allocation. Waits as [`send`](Self::send).
     ///
     /// # Errors
     /// See [`SendError`]; the callback is not called.

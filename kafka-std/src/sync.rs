@@ -51,6 +51,19 @@ impl<T> Lock<T> {
     }
 }
 
+/// Calls the application's code; false when it panicked. The panic hook has reported that, and who panicked has a state of
+/// his own.
+pub(crate) fn isolated(call: impl FnOnce()) -> bool {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)).is_ok()
+}
+
+/// Wakes them all, also when the executor of one panics.
+pub(crate) fn wake_all(wakers: impl IntoIterator<Item = Waker>) {
+    wakers.into_iter().for_each(|waker| {
+        isolated(|| waker.wake());
+    });
+}
+
 /// Takes a mutex whose value is whole at any time.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -95,7 +108,7 @@ impl Signal {
             std::mem::take(&mut state.wakers)
         };
         self.condition.notify_all();
-        wakers.into_iter().for_each(Waker::wake);
+        wake_all(wakers);
     }
 
     /// Whether it happened before the deadline.

@@ -165,3 +165,20 @@ fn committed_offsets_can_be_read_and_those_of_an_open_transaction_are_waited_for
         committing.join().expect("a commit").expect("committed");
     });
 }
+
+#[test]
+fn a_task_that_waits_for_the_coordinator_keeps_max_block() {
+    // Takes connections, and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let builder =
+        Producer::builder().bootstrap_servers(&silent.local_addr().expect("an address").to_string());
+    let builder = builder.transactional_id("t").max_block(Duration::from_millis(300));
+    let producer = builder.build().expect("a producer");
+    let initialised = producer.init_transactions_async();
+    // Once the first request is there the thread sleeps, until `request.timeout.ms` if nobody wakes it.
+    silent.accept().expect("a connection").0.peek(&mut [0]).expect("a request");
+    std::thread::sleep(Duration::from_millis(50));
+    let begin = std::time::Instant::now();
+    block_on(initialised).expect_err("no coordinator");
+    assert!(begin.elapsed() < SOON, "{:?}", begin.elapsed());
+}

@@ -10,6 +10,7 @@ use kafka_client_core::time::Instant;
 
 use crate::clock::Clock;
 use crate::io::Client;
+use crate::sync::wake_all;
 
 /// What the I/O thread carries from the lock to the outside: whom to wake.
 pub(crate) struct Work {
@@ -118,7 +119,7 @@ impl Client for State {
         if std::mem::take(&mut work.notify) {
             work.arrived.notify_all();
         }
-        work.wakers.drain(..).for_each(Waker::wake);
+        wake_all(work.wakers.drain(..));
     }
 
     fn park(&mut self, until: Instant, work: &mut Work) -> Instant {

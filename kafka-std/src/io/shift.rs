@@ -5,6 +5,8 @@
 //! nothing else to do, it *rests*: it leaves the driver, and the next thread to wait takes it. The rest is short. If
 //! nobody has driven meanwhile, the I/O thread goes on as before; if a driving thread leaves something unfinished, it
 //! ends the rest at once. So a rest can delay what nobody waits for by [`REST`] twice, and cannot lose it.
+//!
+//! A client that calls code of the application never rests: that code may want a lock which the waiting thread holds.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, TryLockError};
@@ -85,6 +87,7 @@ pub(crate) fn thread_number() -> u64 {
 
 /// The I/O thread.
 pub(super) fn run<C: Client>(shared: &Shared<C>) {
+    let _gone = Gone(shared);
     loop {
         let waiter = {
             let mut place = lock(&shared.driver);
@@ -110,6 +113,15 @@ pub(super) fn run<C: Client>(shared: &Shared<C>) {
             waiter
         };
         shared.shift.rest(waiter);
+    }
+}
+
+/// Ends the client with its thread, also when that panicked: nobody may wait for it any more.
+struct Gone<'a, C: Client>(&'a Shared<C>);
+
+impl<C: Client> Drop for Gone<'_, C> {
+    fn drop(&mut self) {
+        lock(&self.0.driver).take();
     }
 }
 
@@ -141,7 +153,7 @@ impl<C: Client> Drive for Shared<C> {
                     place.take();
                     return;
                 }
-                _ if done() => break,
+                _ if done() || C::calls_back(&driver.work) => break,
                 Next::Again => driver.glance(),
                 Next::Sleep(until) => match deadline {
                     Some(deadline) => {
@@ -160,7 +172,7 @@ impl<C: Client> Drive for Shared<C> {
                 return;
             }
         }
-        let idle = self.lock().leave();
+        let idle = self.lock().leave() && !C::calls_back(&driver.work);
         drop(place);
         self.shift.driving.store(false, Ordering::Release);
         self.shift.driven.fetch_add(1, Ordering::Relaxed);

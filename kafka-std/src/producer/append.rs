@@ -108,7 +108,8 @@ impl Producer {
         }
     }
 
-    /// Appends a record as soon as that is possible, at most `max.block.ms` from now.
+    /// Appends a record as soon as that is possible, at most `max.block.ms` from now; only at once where the I/O thread
+    /// would wait for itself.
     #[cold]
     pub(super) fn blocking<T>(
         &self,
@@ -134,7 +135,7 @@ impl Producer {
                     error
                 }
             };
-            if deadline.is_some_and(|d| StdInstant::now() >= d) {
+            if self.handle.room.is_calling() || deadline.is_some_and(|d| StdInstant::now() >= d) {
                 drop(state);
                 return Err(self.in_vain(&record, error, begin.elapsed()));
             }

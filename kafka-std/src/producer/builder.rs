@@ -229,7 +229,8 @@ impl ProducerBuilder {
         self
     }
 
-    /// The one handler of the results of records sent with a token. It runs on the producer's I/O thread: be brief.
+    /// The one handler of the results of records sent with a token. It runs on the producer's I/O thread: be brief, and do
+    /// not wait for a [`Delivery`](super::Delivery) of this producer, which would be for ever.
     pub fn on_delivery(mut self, handler: impl Fn(u64, &DeliveryResult) + Send + Sync + 'static) -> Self {
         self.handler = Some(Arc::new(handler));
         self

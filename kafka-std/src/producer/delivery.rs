@@ -14,7 +14,7 @@ use kafka_proto::ErrorCode;
 use super::returned::{OwnedRecord, Returned};
 use super::shared::Handle;
 use crate::io::{Drive, thread_number};
-use crate::sync::{deadline_in, lock, wait_until};
+use crate::sync::{deadline_in, lock, wait_until, wake_all};
 
 /// The state of a batch: unknown, and then its outcome for ever.
 pub(crate) struct BatchState {
@@ -95,7 +95,7 @@ impl BatchState {
         if waiting.blocked.is_some() {
             self.condition.notify_all();
         }
-        waiting.wakers.into_iter().for_each(|(_, waker)| waker.wake());
+        wake_all(waiting.wakers.into_iter().map(|(_, waker)| waker));
         waiting.blocked
     }
 

@@ -9,8 +9,11 @@ use crate::sync::{Signal, deadline_in};
 impl Producer {
     /// Sends what was sent so far at once, without `linger.ms`, and waits until each of these records is acknowledged
     /// or has failed and its callback was called. True when that was so within `timeout`.
+    ///
+    /// In a callback of this producer it does not wait, and is false.
     pub fn flush(&self, timeout: Duration) -> bool {
-        self.begin_flush().is_none_or(|signal| signal.wait(deadline_in(timeout)))
+        let may_wait = !self.handle.room.is_calling();
+        self.begin_flush().is_none_or(|signal| may_wait && signal.wait(deadline_in(timeout)))
     }
 
     /// As [`flush`](Self::flush), for tasks. It ends by itself after `delivery.timeout.ms` at the latest.
@@ -22,6 +25,8 @@ impl Producer {
 
     /// Takes no more records, sends those it has, and closes the connections. What is not acknowledged within
     /// `timeout` is given up, and its deliveries say so. True when nothing had to be given up.
+    ///
+    /// In a callback of this producer it does not wait, gives nothing up, and is false.
     pub fn close(&self, timeout: Duration) -> bool {
         let signal = Arc::new(Signal::default());
         let shared = &self.handle.shared;
@@ -34,6 +39,9 @@ impl Producer {
             state.closes.push(signal.clone());
         }
         shared.wake();
+        if self.handle.room.is_calling() {
+            return false;
+        }
         if signal.wait(deadline_in(timeout)) {
             return true;
         }

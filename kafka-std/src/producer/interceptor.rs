@@ -5,9 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::delivery::DeliveryResult;
-use super::listeners::isolated;
 use super::record::{Destination, Header, Record};
 use crate::error::SendError;
+use crate::sync::isolated;
 
 /// Sees every record that a producer is given, and every result. Several are called in the order in which they were
 /// given to the builder.

@@ -8,6 +8,7 @@ use super::delivery::{BatchState, DeliveryResult, result};
 use super::interceptor::Chain;
 use super::returned::Returned;
 use super::shared::Owner;
+use crate::sync::isolated;
 
 /// The one handler of results of records sent with a token.
 pub(super) type Handler = Arc<dyn Fn(u64, &DeliveryResult) + Send + Sync>;
@@ -97,10 +98,4 @@ pub(super) fn tell(outcome: Outcome, listeners: &mut Listeners, hooks: &Hooks) -
         isolated(|| callback(one));
     }
     waited
-}
-
-/// Calls the application's code; false when it panicked. The panic hook has reported that, and who panicked has a state of
-/// his own.
-pub(super) fn isolated(call: impl FnOnce()) -> bool {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)).is_ok()
 }

@@ -53,6 +53,9 @@ impl Producer {
     /// Lets the network catch up, for `max.block.ms` at most. What the caller sent is in its batch already.
     #[cold]
     pub(super) fn hold(&self) {
+        if self.handle.room.is_calling() {
+            return;
+        }
         let deadline = deadline_in(self.handle.max_block);
         let shared = &*self.handle.shared;
         let mut state = shared.lock();

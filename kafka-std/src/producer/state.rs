@@ -1,7 +1,7 @@
 //! What lies under the producer's lock: the core's producer, and per batch whom to tell of its end.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Weak};
 use std::task::Waker;
 
@@ -17,8 +17,8 @@ use super::record::Topic;
 use super::returned::Returned;
 use super::shared::{Handle, Owner};
 use crate::clock::{Clock, Ticks};
-use crate::io::{Client, Drive};
-use crate::sync::Signal;
+use crate::io::{Client, Drive, thread_number};
+use crate::sync::{Signal, wake_all};
 
 /// Where a record was put: its batch's slot, and its place in the batch.
 #[derive(Clone, Copy)]
@@ -31,14 +31,25 @@ pub(super) struct Place {
 #[derive(Debug, Default)]
 pub(super) struct Room {
     pub(super) condition: Condvar,
+    /// The thread that calls the application's code at the moment, by its number; 0 for none.
+    pub(super) calling: AtomicU64,
     /// Nothing is sent any more: the thread has ended.
     pub(super) dead: AtomicBool,
+}
+
+impl Room {
+    /// Whether this is the producer's own thread, in a call of the application's code: it cannot wait for itself.
+    pub(super) fn is_calling(&self) -> bool {
+        self.calling.load(Ordering::Relaxed) == thread_number()
+    }
 }
 
 /// What the I/O thread carries between the lock and the outside.
 pub(crate) struct Work {
     seals: Vec<Seal<'static>>,
     ended: Vec<(core::Delivery, Listeners)>,
+    /// Of batches that were under way when the thread failed.
+    lost: Vec<Listeners>,
     /// Listeners that were told, for their memory.
     told: Vec<Listeners>,
     hooks: Hooks,
@@ -49,13 +60,16 @@ pub(crate) struct Work {
     /// The thread that slept for one of the batches that ended.
     waited: Option<u64>,
     rests: Option<u64>,
+    calls_back: bool,
 }
 
 impl Work {
     pub(super) fn new(hooks: Hooks, room: Arc<Room>) -> Work {
+        let calls_back = hooks.handler.is_some() || hooks.interceptors.is_some();
         Work {
             seals: Vec::new(),
             ended: Vec::new(),
+            lost: Vec::new(),
             told: Vec::new(),
             hooks,
             room,
@@ -64,6 +78,7 @@ impl Work {
             signals: Vec::new(),
             waited: None,
             rests: None,
+            calls_back,
         }
     }
 }
@@ -93,6 +108,8 @@ pub(crate) struct State {
     flow: bool,
     /// Somebody asked for what is there to be sent now.
     urgent: bool,
+    /// A record was sent whose result goes to a closure.
+    has_closures: bool,
     /// Deliveries whose listeners are being told.
     telling: u32,
     /// Threads that sleep on `Room::condition`.
@@ -146,6 +163,7 @@ impl State {
             sealed_at: Instant(0),
             flow: false,
             urgent: false,
+            has_closures: false,
             telling: 0,
             blocked: 0,
             pace: Pace::default(),
@@ -291,6 +309,7 @@ impl State {
     }
 
     pub(super) fn call_back(&mut self, place: Place, timestamp: i64, callback: Callback) {
+        self.has_closures = true;
         if let Some(listeners) = self.listeners.get_mut(place.slot) {
             listeners.callbacks.push((place.index, timestamp, callback));
         }
@@ -348,6 +367,7 @@ impl Client for State {
         self.spare.append(&mut work.told);
         self.telling = 0;
         self.happened |= happened || self.room_deadline <= now;
+        work.calls_back |= self.has_closures;
     }
 
     fn take_work(&mut self, now: Instant, work: &mut Work) -> bool {
@@ -378,15 +398,23 @@ impl Client for State {
         for seal in &mut work.seals {
             seal.run();
         }
+        if work.calls_back {
+            work.room.calling.store(thread_number(), Ordering::Relaxed);
+        }
         for (delivery, listeners) in &mut work.ended {
             let mut listeners = std::mem::take(listeners);
             work.waited = tell(delivery.outcome, &mut listeners, &work.hooks).or(work.waited);
             work.told.push(listeners);
         }
+        for mut listeners in work.lost.drain(..) {
+            // What was under way is anybody's guess.
+            tell(Outcome::Indeterminate(core::SendError::Closed), &mut listeners, &work.hooks);
+        }
+        work.room.calling.store(0, Ordering::Relaxed);
         if std::mem::take(&mut work.notify_room) {
             work.room.condition.notify_all();
         }
-        work.wakers.drain(..).for_each(Waker::wake);
+        wake_all(work.wakers.drain(..));
         work.signals.drain(..).for_each(|signal| signal.set());
     }
 
@@ -400,7 +428,7 @@ impl Client for State {
             self.pace.end();
         }
         // Somebody slept for the answer, and nothing else is under way: he will send the next record, and wait again.
-        work.rests = work.waited.take().filter(|_| !self.core.unresolved());
+        work.rests = work.waited.take().filter(|_| !self.core.unresolved() && !work.calls_back);
         let mut until = until.min(self.room_deadline);
         if self.flow {
             // For what gathers meanwhile. Once that is nothing the flow is over.
@@ -414,6 +442,10 @@ impl Client for State {
 
     fn rests(work: &mut Work) -> Option<u64> {
         work.rests.take()
+    }
+
+    fn calls_back(work: &Work) -> bool {
+        work.calls_back
     }
 
     fn leave(&mut self) -> bool {
@@ -434,11 +466,10 @@ impl Client for State {
     fn end(&mut self, work: &mut Work) {
         self.dead = true;
         work.room.dead.store(true, Ordering::Release);
-        for listeners in self.listeners.iter_mut().filter(|l| l.state.is_some()) {
-            let mut listeners = std::mem::take(listeners);
-            // Reached only when the thread failed: what was under way is anybody's guess.
-            tell(Outcome::Indeterminate(core::SendError::Closed), &mut listeners, &work.hooks);
-        }
+        // What the thread failed at is not tried again.
+        work.seals.clear();
+        // There are some only when the thread failed. They are told without the lock, as all others.
+        work.lost.extend(self.listeners.iter_mut().filter(|l| l.state.is_some()).map(std::mem::take));
         self.notify_room(work);
         work.notify_room = true;
         work.signals.append(&mut self.flushes);

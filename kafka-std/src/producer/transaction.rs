@@ -216,6 +216,9 @@ impl Producer {
             if let Some(result) = self.settlement(&state, what, begin) {
                 return result;
             }
+            if self.handle.room.is_calling() {
+                return Err(self.unsettled(&state, what, begin.elapsed()));
+            }
             state.blocked += 1;
             state = wait_until(&self.handle.room.condition, state, deadline);
             state.blocked -= 1;
@@ -235,6 +238,11 @@ impl Producer {
             let left = self.handle.max_block.saturating_sub(begin.elapsed());
             let left = u64::try_from(left.as_micros()).unwrap_or(u64::MAX);
             state.await_room(cx.waker(), now + kafka_client_core::time::Duration(left));
+            // Its deadline may be earlier than what the thread sleeps for.
+            if state.wake() {
+                drop(state);
+                shared.wake();
+            }
             Poll::Pending
         })
         .await
