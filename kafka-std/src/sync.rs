@@ -142,3 +142,28 @@ impl Future for Happened<'_> {
         Poll::Pending
     }
 }
+
+/// Remembers whom to wake. A task that is polled again and again, or that polls many futures, is one of the youngest
+/// already: it is kept once.
+pub(crate) fn keep_waker(wakers: &mut Vec<Waker>, waker: &Waker) {
+    if !wakers.iter().rev().take(8).any(|known| known.will_wake(waker)) {
+        wakers.push(waker.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_that_is_polled_often_is_kept_once() {
+        struct Task;
+        impl std::task::Wake for Task {
+            fn wake(self: std::sync::Arc<Self>) {}
+        }
+        let waker = Waker::from(std::sync::Arc::new(Task));
+        let mut wakers = Vec::new();
+        (0..100).for_each(|_| keep_waker(&mut wakers, &waker));
+        assert_eq!(wakers.len(), 1);
+    }
+}

@@ -10,7 +10,7 @@ use kafka_client_core::time::Instant;
 
 use crate::clock::Clock;
 use crate::io::Client;
-use crate::sync::wake_all;
+use crate::sync::{keep_waker, wake_all};
 
 /// What the I/O thread carries from the lock to the outside: whom to wake.
 pub(crate) struct Work {
@@ -73,7 +73,7 @@ impl State {
 
     /// Wakes a task when something happened, and at the deadline.
     pub(super) fn wake_later(&mut self, waker: &Waker, deadline: Instant) {
-        self.wakers.push(waker.clone());
+        keep_waker(&mut self.wakers, waker);
         self.waker_deadline = self.waker_deadline.min(deadline);
     }
 

@@ -18,7 +18,7 @@ use super::returned::Returned;
 use super::shared::{Handle, Owner};
 use crate::clock::{Clock, Ticks};
 use crate::io::{Client, Drive, thread_number};
-use crate::sync::{Signal, wake_all};
+use crate::sync::{Signal, keep_waker, wake_all};
 
 /// Where a record was put: its batch's slot, and its place in the batch.
 #[derive(Clone, Copy)]
@@ -322,7 +322,7 @@ impl State {
 
     /// Wakes a task when something happened, and at the deadline.
     pub(super) fn await_room(&mut self, waker: &Waker, deadline: Instant) {
-        self.room_wakers.push(waker.clone());
+        keep_waker(&mut self.room_wakers, waker);
         self.room_deadline = self.room_deadline.min(deadline);
     }
 
