@@ -30,7 +30,7 @@ pub use transaction::{ConsumerGroup, Member};
 
 use crate::error::{Error, SendError};
 use crate::io::Shared;
-use append::{Attempt, take_delivery};
+use append::{Refusal, take_delivery};
 use interceptor::Chain;
 use state::{Place, Room, State};
 
@@ -125,9 +125,8 @@ impl Producer {
     #[inline]
     pub fn send(&self, record: Record<'_>) -> Result<Delivery, SendError> {
         self.intercepted(record, |record| match self.attempt(&record, true, take_delivery) {
-            Attempt::Done(delivery) => Ok(delivery),
-            Attempt::Never(error) => Err(*error),
-            Attempt::Later(_, partition) => self.blocking(Record { partition, ..record }, take_delivery),
+            Ok(delivery) => Ok(delivery),
+            Err(refusal) => self.again(*refusal, record, take_delivery),
         })
     }
 
@@ -152,9 +151,11 @@ impl Producer {
     #[inline]
     pub fn try_send(&self, record: Record<'_>) -> Result<Delivery, SendError> {
         self.intercepted(record, |record| match self.attempt(&record, false, take_delivery) {
-            Attempt::Done(delivery) => Ok(delivery),
-            Attempt::Never(error) => Err(*error),
-            Attempt::Later(error, _) => Err(self.in_vain(&record, error, Duration::ZERO)),
+            Ok(delivery) => Ok(delivery),
+            Err(refusal) => Err(match *refusal {
+                Refusal::Never(error) => error,
+                Refusal::Later(error, _) => self.in_vain(&record, error, Duration::ZERO),
+            }),
         })
     }
 
@@ -187,9 +188,8 @@ impl Producer {
             Some(())
         };
         self.intercepted(record, |record| match self.attempt(&record, true, take) {
-            Attempt::Done(()) => Ok(()),
-            Attempt::Never(error) => Err(*error),
-            Attempt::Later(_, partition) => self.blocking(Record { partition, ..record }, take),
+            Ok(()) => Ok(()),
+            Err(refusal) => self.again(*refusal, record, take),
         })
     }
 

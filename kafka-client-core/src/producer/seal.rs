@@ -30,6 +30,9 @@ pub struct Seal<'m> {
     len: usize,
 }
 
+/// Each batch is moved as a seal several times: what a codec needs belongs elsewhere.
+const _: () = assert!(size_of::<Seal<'static>>() <= 384);
+
 /// Memory for compressing one batch at a time.
 pub(crate) struct Scratch<'m> {
     /// As long as a slot: it becomes the slot of the batch that was compressed into it.

@@ -3,6 +3,7 @@
 //! Kafka's Java client writes xerial streams: a header, then blocks of at most 32 KiB with their lengths. Some other
 //! clients write one raw block; both are read, and the first is written.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use nom::Parser;
@@ -17,10 +18,10 @@ const MAGIC: &[u8] = b"\x82SNAPPY\0";
 const VERSIONS: [u32; 2] = [1, 1];
 const BLOCK_MAX: usize = 32 * 1024;
 
-/// The encoder's table, kept from batch to batch.
+/// The encoder, kept from batch to batch. It holds a table of 2 KiB, and a workspace moves with each batch.
 #[derive(Default)]
 pub(super) struct Snappy {
-    encoder: Option<Encoder>,
+    encoder: Option<Box<Encoder>>,
     /// `snap` asks for more room than the result may have here.
     scratch: Vec<u8>,
 }
@@ -74,7 +75,7 @@ pub(super) fn compress(input: &[u8], out: &mut [u8], work: &mut Snappy) -> Resul
         put(out, &mut at, &version.to_be_bytes())?;
     }
     work.scratch.resize(max_compress_len(BLOCK_MAX), 0);
-    let encoder = work.encoder.get_or_insert_with(Encoder::new);
+    let encoder = work.encoder.get_or_insert_with(|| Box::new(Encoder::new()));
     for input in input.chunks(BLOCK_MAX) {
         let len = encoder.compress(input, &mut work.scratch).map_err(|_| Fault::NoRoom)?;
         let block = work.scratch.get(..len).unwrap_or_default();

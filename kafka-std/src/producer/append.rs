@@ -18,14 +18,16 @@ use crate::clock::tick;
 use crate::error::{SendError, Unavailable};
 use crate::sync::wait_until;
 
-/// What an attempt to append a record led to.
-pub(super) enum Attempt<T> {
-    Done(T),
+/// What an attempt to append a record led to. Boxed, so that success stays in registers: through memory it would be
+/// written in small pieces and read in large ones, and wait for every store before it.
+pub(super) type Attempt<T> = Result<T, Box<Refusal>>;
+
+/// Why a record was not taken.
+pub(super) enum Refusal {
     /// It can succeed when something happened. The partition is what was asked for or chosen, if it was: a partitioner is
     /// asked once per record.
     Later(AppendError, Option<u32>),
-    /// Boxed, as what does not happen should not make what does large to move.
-    Never(Box<SendError>),
+    Never(SendError),
 }
 
 impl Producer {
@@ -78,16 +80,16 @@ impl Producer {
         let topic = match record.topic {
             Destination::Topic(topic) if topic.owner == self.handle.number => topic.id,
             Destination::Topic(topic) => {
-                return (never(SendError::ForeignTopic(topic.name.to_string())), false);
+                return (Err(refusal(SendError::ForeignTopic(topic.name.to_string()))), false);
             }
             Destination::Name(name) => match self.topic_id(state, name) {
                 Ok(id) => id,
-                Err(error) => return (never(error), false),
+                Err(error) => return (Err(refusal(error)), false),
             },
         };
         let timestamp = record.timestamp.unwrap_or(wall_ms);
         if timestamp < -1 {
-            return (never(SendError::BadTimestamp(timestamp)), false);
+            return (Err(refusal(SendError::BadTimestamp(timestamp))), false);
         }
         let new = NewRecord { key: record.key, value: record.value, headers: record.headers, timestamp };
         let partition = match record.partition {
@@ -99,12 +101,27 @@ impl Producer {
                 if self.handle.interceptors.is_some() {
                     state.observe(place, timestamp);
                 }
-                match take(state, place, timestamp) {
-                    Some(taken) => (Attempt::Done(taken), wake),
-                    None => (never(SendError::Closed), wake),
-                }
+                let taken = take(state, place, timestamp);
+                (taken.ok_or_else(|| refusal(SendError::Closed)), wake)
             }
-            Err(error) => refused(state, topic, partition, error),
+            Err(error) => {
+                let (refusal, wake) = refused(state, topic, partition, error);
+                (Err(refusal), wake)
+            }
+        }
+    }
+
+    /// What becomes of a record that was refused once.
+    #[cold]
+    pub(super) fn again<T>(
+        &self,
+        refusal: Refusal,
+        record: Record<'_>,
+        take: impl FnMut(&mut State, Place, i64) -> Option<T>,
+    ) -> Result<T, SendError> {
+        match refusal {
+            Refusal::Never(error) => Err(error),
+            Refusal::Later(_, partition) => self.blocking(Record { partition, ..record }, take),
         }
     }
 
@@ -127,10 +144,13 @@ impl Producer {
                 // Before sleeping: nobody else knows of it.
                 shared.wake();
             }
-            let error = match attempt {
-                Attempt::Done(taken) => return Ok(taken),
-                Attempt::Never(error) => return Err(*error),
-                Attempt::Later(error, partition) => {
+            let refusal = match attempt {
+                Ok(taken) => return Ok(taken),
+                Err(refusal) => refusal,
+            };
+            let error = match *refusal {
+                Refusal::Never(error) => return Err(error),
+                Refusal::Later(error, partition) => {
                     record.partition = partition;
                     error
                 }
@@ -155,14 +175,14 @@ impl Producer {
         let mut state = shared.lock();
         let time = state.ticks.at(tick(), &shared.clock);
         let (attempt, wake) = self.attempt_locked(&mut state, time, record, take_delivery);
-        let outcome = match attempt {
-            Attempt::Done(delivery) => Poll::Ready(Ok(delivery)),
-            Attempt::Never(error) => Poll::Ready(Err(*error)),
-            Attempt::Later(error, _) if begin.elapsed() >= self.handle.max_block => {
+        let outcome = match attempt.map_err(|refusal| *refusal) {
+            Ok(delivery) => Poll::Ready(Ok(delivery)),
+            Err(Refusal::Never(error)) => Poll::Ready(Err(error)),
+            Err(Refusal::Later(error, _)) if begin.elapsed() >= self.handle.max_block => {
                 drop(state);
                 return Poll::Ready(Err(self.in_vain(record, error, begin.elapsed())));
             }
-            Attempt::Later(_, partition) => {
+            Err(Refusal::Later(_, partition)) => {
                 record.partition = partition;
                 let left = self.handle.max_block.saturating_sub(begin.elapsed());
                 let left = u64::try_from(left.as_micros()).unwrap_or(u64::MAX);
@@ -193,10 +213,10 @@ impl Producer {
                 let take = |state: &mut State, place: Place, t: i64| take(state, place, at, t);
                 let (attempt, woken) = self.attempt_locked(&mut state, time, record, take);
                 wake |= woken;
-                match attempt {
-                    Attempt::Done(()) => at += 1,
-                    Attempt::Never(error) => stopped = Some(Err(*error)),
-                    Attempt::Later(_, partition) => stopped = Some(Ok(Record { partition, ..*record })),
+                match attempt.map_err(|refusal| *refusal) {
+                    Ok(()) => at += 1,
+                    Err(Refusal::Never(error)) => stopped = Some(Err(error)),
+                    Err(Refusal::Later(_, partition)) => stopped = Some(Ok(Record { partition, ..*record })),
                 }
                 if stopped.is_some() {
                     break;
@@ -260,18 +280,18 @@ pub(super) fn take_delivery(state: &mut State, place: Place, timestamp: i64) -> 
 }
 
 #[cold]
-fn never<T>(error: SendError) -> Attempt<T> {
-    Attempt::Never(Box::new(error))
+fn refusal(error: SendError) -> Box<Refusal> {
+    Box::new(Refusal::Never(error))
 }
 
 /// Sorts the core's refusals by whether waiting helps.
 #[cold]
-fn refused<T>(
+fn refused(
     state: &mut State,
     topic: TopicId,
     partition: Option<u32>,
     error: AppendError,
-) -> (Attempt<T>, bool) {
+) -> (Box<Refusal>, bool) {
     let name = || state.core.topic_name(topic).to_owned();
     let why = match error {
         AppendError::Full | AppendError::NoMetadata { .. } if !state.dead => {
@@ -279,7 +299,7 @@ fn refused<T>(
                 state.buffer_full();
             }
             // A batch may have been closed to make room, and metadata may have to be asked for.
-            return (Attempt::Later(error, partition), state.wake());
+            return (Box::new(Refusal::Later(error, partition)), state.wake());
         }
         AppendError::Topic(code) => SendError::Topic { topic: name(), code },
         AppendError::NoSuchPartition { partitions } => {
@@ -289,5 +309,5 @@ fn refused<T>(
         error @ AppendError::Transaction(_) => SendError::Transaction(error.to_string()),
         _ => state.core.refused().map_or(SendError::Closed, SendError::Refused),
     };
-    (never(why), false)
+    (refusal(why), false)
 }

@@ -1,5 +1,6 @@
 //! lz4_flex as the block coder.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::marker::PhantomData;
 
@@ -10,13 +11,13 @@ use lz4_flex::block::{
 
 use crate::compress::Fault;
 
-/// The block coder's tables, kept from batch to batch.
+/// The block coder's tables, kept from batch to batch. Boxed, as a workspace moves with each batch.
 #[derive(Default)]
 pub(in crate::compress) struct Blocks<'m> {
     /// 8 KiB, for blocks shorter than 64 KiB less one.
-    small: Option<CompressTable>,
+    small: Option<Box<CompressTable>>,
     /// 16 KiB, for the others.
-    large: Option<CompressTable>,
+    large: Option<Box<CompressTable>>,
     /// lz4_flex asks for more room than the result may have here.
     scratch: Vec<u8>,
     lent: PhantomData<&'m mut [u16]>,
@@ -30,9 +31,9 @@ impl<'m> Blocks<'m> {
     /// None where the result does not fit in `out`.
     pub(super) fn compress(&mut self, input: &[u8], out: &mut [u8]) -> Option<usize> {
         let table = if input.len() < usize::from(u16::MAX) {
-            self.small.get_or_insert_with(CompressTable::small)
+            self.small.get_or_insert_with(|| Box::new(CompressTable::small()))
         } else {
-            self.large.get_or_insert_with(CompressTable::large)
+            self.large.get_or_insert_with(|| Box::new(CompressTable::large()))
         };
         let bound = get_maximum_output_size(input.len());
         if out.len() >= bound {
