@@ -213,10 +213,12 @@ impl<C: Client> Driver<C> {
     }
 
     /// Everything that can be done now, once: with the lock, then without it.
-    fn turn(&mut self) -> Next {
+    ///
+    /// `shared` is the driver's own, which the caller has anyway: counting another use of it would touch the lock's line of
+    /// the cache.
+    fn turn(&mut self, shared: &Shared<C>) -> Next {
         let mut again = self.turn_sockets();
         let until = {
-            let shared = self.shared.clone();
             let mut client = shared.lock();
             let now = client.unpark(&shared.clock);
             let happened = !self.news.is_empty() || !self.found.is_empty();

@@ -93,7 +93,7 @@ pub(super) fn run<C: Client>(shared: &Shared<C>) {
             let mut place = lock(&shared.driver);
             let Some(driver) = place.as_mut() else { return };
             let waiter = loop {
-                let polled = match driver.turn() {
+                let polled = match driver.turn(shared) {
                     Next::End => {
                         place.take();
                         return;
@@ -148,7 +148,7 @@ impl<C: Client> Drive for Shared<C> {
         self.shift.driving.store(true, Ordering::Release);
         let _ended = Ended(&self.shift.driving);
         while !done() {
-            let polled = match driver.turn() {
+            let polled = match driver.turn(self) {
                 Next::End => {
                     place.take();
                     return;

@@ -35,6 +35,13 @@ pub(super) struct Hooks {
 pub(super) struct Listeners {
     pub(super) state: Option<Owner<BatchState>>,
     pub(super) tokens: Vec<Tokened>,
+    /// Boxed, as there are listeners for each slot, and they move with each batch.
+    rare: Option<Box<Rare>>,
+}
+
+/// What most batches have none of.
+#[derive(Default)]
+pub(super) struct Rare {
     pub(super) callbacks: Vec<(u32, i64, Callback)>,
     /// Index and timestamp of every record, for the interceptors.
     pub(super) observed: Vec<(u32, i64)>,
@@ -47,19 +54,28 @@ pub(super) struct Listeners {
 impl Listeners {
     /// Whether anybody could ask for the records again.
     pub(super) fn anybody(&self) -> bool {
-        self.state.as_ref().is_some_and(Owner::is_shared)
-            || !(self.tokens.is_empty() && self.callbacks.is_empty() && self.observed.is_empty())
+        let rare = self.rare.as_ref().is_some_and(|r| !(r.callbacks.is_empty() && r.observed.is_empty()));
+        self.state.as_ref().is_some_and(Owner::is_shared) || !self.tokens.is_empty() || rare
+    }
+
+    pub(super) fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
     }
 
     pub(super) fn hand_back(&mut self, returned: Returned) {
-        self.returned.push(returned);
+        self.rare().returned.push(returned);
+    }
+
+    /// Whether there is something to be used again.
+    pub(super) fn has_memory(&self) -> bool {
+        self.tokens.capacity() > 0 || self.rare.is_some()
     }
 }
 
 /// The listeners of a batch when all of it has ended.
 pub(super) fn ended(listeners: &mut Listeners, delivery: &core::Delivery) -> Option<Listeners> {
-    if delivery.parts_left > 0 || !listeners.parts.is_empty() {
-        listeners.parts.push((delivery.first, delivery.outcome));
+    if delivery.parts_left > 0 || listeners.rare.as_ref().is_some_and(|rare| !rare.parts.is_empty()) {
+        listeners.rare().parts.push((delivery.first, delivery.outcome));
     }
     (delivery.parts_left == 0).then(|| std::mem::take(listeners))
 }
@@ -68,15 +84,19 @@ pub(super) fn ended(listeners: &mut Listeners, delivery: &core::Delivery) -> Opt
 /// has had its turn; the thread goes on.
 pub(super) fn tell(outcome: Outcome, listeners: &mut Listeners, hooks: &Hooks) -> Option<u64> {
     let mut state = listeners.state.take()?;
-    let in_parts = !listeners.parts.is_empty();
-    if in_parts {
-        state.set_parts(std::mem::take(&mut listeners.parts));
-    }
-    if !listeners.returned.is_empty() {
-        state.set_returned(std::mem::take(&mut listeners.returned));
+    let mut rare = listeners.rare.as_deref_mut();
+    let mut in_parts = false;
+    if let Some(rare) = &mut rare {
+        in_parts = !rare.parts.is_empty();
+        if in_parts {
+            state.set_parts(std::mem::take(&mut rare.parts));
+        }
+        if !rare.returned.is_empty() {
+            state.set_returned(std::mem::take(&mut rare.returned));
+        }
     }
     let waited = state.complete(outcome);
-    for (index, timestamp) in listeners.observed.drain(..) {
+    for (index, timestamp) in rare.iter_mut().flat_map(|rare| rare.observed.drain(..)) {
         if let Some(chain) = &hooks.interceptors {
             chain.on_acknowledgement(&result(state.handle(), index, timestamp));
         }
@@ -93,7 +113,7 @@ pub(super) fn tell(outcome: Outcome, listeners: &mut Listeners, hooks: &Hooks) -
         }
     }
     listeners.tokens.clear();
-    for (index, timestamp, callback) in listeners.callbacks.drain(..) {
+    for (index, timestamp, callback) in rare.iter_mut().flat_map(|rare| rare.callbacks.drain(..)) {
         let one = result(state.handle(), index, timestamp);
         isolated(|| callback(one));
     }

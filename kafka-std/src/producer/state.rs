@@ -304,14 +304,14 @@ impl State {
     #[cold]
     pub(super) fn observe(&mut self, place: Place, timestamp: i64) {
         if let Some(listeners) = self.listeners.get_mut(place.slot) {
-            listeners.observed.push((place.index, timestamp));
+            listeners.rare().observed.push((place.index, timestamp));
         }
     }
 
     pub(super) fn call_back(&mut self, place: Place, timestamp: i64, callback: Callback) {
         self.has_closures = true;
         if let Some(listeners) = self.listeners.get_mut(place.slot) {
-            listeners.callbacks.push((place.index, timestamp, callback));
+            listeners.rare().callbacks.push((place.index, timestamp, callback));
         }
     }
 
@@ -404,7 +404,9 @@ impl Client for State {
         for (delivery, listeners) in &mut work.ended {
             let mut listeners = std::mem::take(listeners);
             work.waited = tell(delivery.outcome, &mut listeners, &work.hooks).or(work.waited);
-            work.told.push(listeners);
+            if listeners.has_memory() {
+                work.told.push(listeners);
+            }
         }
         for mut listeners in work.lost.drain(..) {
             // What was under way is anybody's guess.
