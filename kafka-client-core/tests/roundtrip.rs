@@ -269,6 +269,17 @@ fn batches_that_compress_well_take_more_records() {
 }
 
 #[test]
+fn a_batch_that_does_not_become_smaller_goes_as_it_is() {
+    let mut wire = Wire::new(cluster(1));
+    let mut producer = owned(ProducerConfig { codec: Codec::Lz4, ..ProducerConfig::DEFAULT });
+    // The broker refuses a batch with a wrong checksum.
+    all_acked(&produce(&mut wire, &mut producer, 1), 1);
+    let sent = producer.metrics();
+    assert_eq!((sent.sent_bytes, sent.retries), (sent.batch_bytes, 0), "not compressed");
+    check_consumed(consume(&mut wire, 1), 1);
+}
+
+#[test]
 fn a_batch_that_is_too_large_for_the_topic_is_sent_in_parts() {
     for codec in [Codec::None, Codec::Lz4] {
         let config = Config { max_message_bytes: 1024, ..cluster(1) };

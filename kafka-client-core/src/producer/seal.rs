@@ -58,25 +58,31 @@ impl Seal<'_> {
             self.len = restamp(&mut self.mem, &self.stamp);
             return;
         }
-        self.len = self.builder.finish(&mut self.mem, &self.stamp);
-        if compresses(self.codec) {
-            self.compress();
+        if !compresses(self.codec) {
+            self.len = self.builder.finish(&mut self.mem, &self.stamp);
+            return;
+        }
+        self.len = self.builder.finish_without_checksum(&mut self.mem, &self.stamp);
+        if !self.compress() {
+            restamp(&mut self.mem, &self.stamp);
         }
     }
 
-    /// A batch that does not become smaller is sent as it is: the codec is a property of each batch.
-    fn compress(&mut self) {
-        let Some(Scratch { mem: out, work }) = self.scratch.as_mut() else { return };
-        let Some(plain) = self.mem.get(..self.len) else { return };
+    /// False for a batch that does not become smaller: it is sent as it is, since each batch names its codec.
+    fn compress(&mut self) -> bool {
+        let Some(Scratch { mem: out, work }) = self.scratch.as_mut() else { return false };
+        let Some(plain) = self.mem.get(..self.len) else { return false };
         // A record larger than a slot has a buffer of its own size.
         if !out.grow(self.mem.len(), 0) {
-            return;
+            return false;
         }
-        let Ok(len) = compress_batch(plain, self.codec, self.level, out, work) else { return };
-        if len < self.len {
+        let len = compress_batch(plain, self.codec, self.level, out, work).unwrap_or(usize::MAX);
+        let smaller = len < self.len;
+        if smaller {
             self.len = restamp(out, &self.stamp);
             core::mem::swap(out, &mut self.mem);
         }
+        smaller
     }
 }
 

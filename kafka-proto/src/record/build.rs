@@ -159,13 +159,20 @@ impl BatchBuilder {
     /// It may be called again with another stamp. `memory` must be what the records were appended to; where it is
     /// shorter than the batch nothing is written and the length is 0.
     pub fn finish(&self, memory: &mut [u8], stamp: &Stamp) -> usize {
+        let len = self.finish_without_checksum(memory, stamp);
+        // The checksum covers the header from the attributes on, so these had to be in place.
+        super::stamp::seal(memory.get_mut(..len).unwrap_or_default());
+        len
+    }
+
+    /// As [`finish`](Self::finish) without the checksum: for a batch that is to be compressed, and gets its checksum by
+    /// [`restamp`](super::restamp).
+    pub fn finish_without_checksum(&self, memory: &mut [u8], stamp: &Stamp) -> usize {
         let Some(batch) = memory.get_mut(..self.len) else { return 0 };
         let header = self.header(stamp);
         if let Some(head) = batch.first_chunk_mut() {
             header.write(head);
         }
-        // The checksum covers the header from the attributes on, so these had to be in place.
-        super::stamp::seal(batch);
         self.len
     }
 

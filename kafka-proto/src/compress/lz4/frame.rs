@@ -259,8 +259,7 @@ pub(in crate::compress) fn compress(
         put(out, &mut at, &[0; 4])?;
         // What is not smaller is stored.
         let room = out.get_mut(at..).unwrap_or_default();
-        let smaller = room.len().min(input.len().saturating_sub(1));
-        let length = match room.get_mut(..smaller).and_then(|room| blocks.compress(input, room)) {
+        let length = match blocks.compress(input, room).filter(|len| *len < input.len()) {
             Some(len) => {
                 at = at.saturating_add(len);
                 len as u32
