@@ -25,6 +25,32 @@ fn the_first_batch_of_an_epoch_is_alone_under_way() {
     }
 }
 
+/// So also when brokers may have forgotten the producer: after it was idle, and after an attempt that failed, as when
+/// an election loses what it wrote. Both times the first batch is refused, and the one behind would be accepted.
+#[test]
+fn the_first_batch_after_an_idle_time_or_a_failure_is_alone_under_way() {
+    for kind in BOTH {
+        for (idle_ms, refused) in [(15_000, 1), (100, 4)] {
+            let (mut w, p) = one_producer(kind, 1, 1);
+            let mut ids = w.send(p, Some(0), 1);
+            w.settle(p, 1_000);
+            w.run_ms(idle_ms);
+            let error =
+                if refused == 1 { ErrorCode::CORRUPT_MESSAGE } else { ErrorCode::NOT_ENOUGH_REPLICAS };
+            w.cluster.inject_many(ApiKey::PRODUCE, None, 0, refused, Action::Error(error));
+            if refused == 1 {
+                w.cluster.expire_producers(0);
+            }
+            ids.extend((0..5).map(|_| w.send_one(p, Some(0), 500)));
+            w.run_ms(50);
+            w.cluster.expire_producers(0);
+            w.settle(p, 5_000);
+            assert_eq!(w.logged("t", 0), ids, "{kind:?}, idle for {idle_ms} ms");
+            w.assert_sound();
+        }
+    }
+}
+
 /// A leader that appended, waits for its replicas and loses the partition answers NOT_LEADER_OR_FOLLOWER.
 #[test]
 fn not_leader_may_follow_an_append() {
