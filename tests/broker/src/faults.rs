@@ -175,9 +175,11 @@ impl Cluster {
         }
     }
 
-    /// Every partition forgets its idempotent producers, as after `producer.id.expiration.ms`.
-    pub fn expire_producers(&mut self) {
-        self.topics.partitions_mut().for_each(|(_, _, p)| p.producers.clear());
+    /// Every partition forgets the idempotent producers that wrote nothing to it for `idle_us` microseconds, as after a
+    /// `producer.id.expiration.ms` of that length; never one with an open transaction.
+    pub fn expire_producers(&mut self, idle_us: u64) {
+        let Some(before) = self.now.checked_sub(idle_us) else { return };
+        self.topics.partitions_mut().for_each(|(_, _, p)| p.producers.expire(before));
     }
 
     /// Deletes a topic. False: there is none.
