@@ -62,15 +62,17 @@ pub(crate) struct PartitionMeta {
     pub(crate) topic: u32,
     /// The partition's number within its topic.
     pub(crate) number: i32,
-    /// Index of the broker that leads it, [`NIL`] when none is known.
+    /// Index of the broker that leads it, [`NIL`] when none is known. Changed by [`Topics::lead`].
     pub(crate) leader: u32,
+    /// The leader for which those who wait for the partition's leader wait.
+    pub(crate) followed: u32,
     pub(crate) leader_id: i32,
     pub(crate) epoch: i32,
 }
 
 impl Default for PartitionMeta {
     fn default() -> Self {
-        PartitionMeta { topic: NIL, number: -1, leader: NIL, leader_id: -1, epoch: -1 }
+        PartitionMeta { topic: NIL, number: -1, leader: NIL, followed: NIL, leader_id: -1, epoch: -1 }
     }
 }
 
@@ -81,11 +83,13 @@ const RELIABLE_EPOCHS_FROM: i16 = 9;
 pub(crate) struct Topics<'m> {
     pub(crate) topics: Table<'m, Topic<'m>>,
     pub(crate) partitions: Table<'m, PartitionMeta>,
+    /// Some partition has another leader than the one that is `followed`.
+    pub(crate) moved: bool,
 }
 
 impl<'m> Topics<'m> {
     pub(crate) fn new(topics: Storage<'m, Topic<'m>>, partitions: Storage<'m, PartitionMeta>) -> Self {
-        Topics { topics: Table::new(topics), partitions: Table::new(partitions) }
+        Topics { topics: Table::new(topics), partitions: Table::new(partitions), moved: false }
     }
 
     /// The topic of this name, registered if it is new; `None` when there is no room.
@@ -186,8 +190,15 @@ impl<'m> Topics<'m> {
                 known.epoch = partition.leader_epoch;
             }
             known.leader_id = partition.leader_id;
-            known.leader = broker(partition.leader_id);
+            self.lead(index, broker(partition.leader_id));
         }
+    }
+
+    /// Another broker leads the partition, or none ([`NIL`]).
+    pub(crate) fn lead(&mut self, partition: u32, leader: u32) {
+        let known = &mut self.partitions[partition];
+        self.moved |= known.leader != leader;
+        known.leader = leader;
     }
 
     /// What was known of the topic's partitions concerns another topic of the same name.
@@ -196,8 +207,10 @@ impl<'m> Topics<'m> {
         self.topics[topic].partitions = 0;
         for index in self.partitions.indices() {
             if self.partitions[index].topic == topic {
-                let number = self.partitions[index].number;
-                self.partitions[index] = PartitionMeta { topic, number, ..PartitionMeta::default() };
+                let PartitionMeta { number, followed, .. } = self.partitions[index];
+                self.partitions[index] =
+                    PartitionMeta { topic, number, followed, ..PartitionMeta::default() };
+                self.moved = true;
             }
         }
     }
@@ -261,4 +274,37 @@ impl Topic<'_> {
 pub fn is_legal_topic_name(name: &str) -> bool {
     let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
     (1..=TOPIC_LEN_MAX).contains(&name.len()) && name != "." && name != ".." && name.bytes().all(legal)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::vec::Vec;
+
+    use kafka_proto::messages::metadata::{
+        MetadataResponse, MetadataResponsePartition, MetadataResponseTopic,
+    };
+    use kafka_proto::wire::Array;
+
+    use crate::net::Net;
+
+    /// The cluster tells of the topic `t`: so many partitions, each with its leader, of brokers 0 to 2.
+    pub(crate) fn answer(net: &mut Net<'_>, partitions: i32, leader: impl Fn(i32) -> i32) {
+        let known: Vec<u32> = (0..3).map(|id| net.learn_broker(id, "node", 9093 + id)).collect();
+        let listed = |partition_index| MetadataResponsePartition {
+            partition_index,
+            leader_id: leader(partition_index),
+            leader_epoch: 1,
+            ..Default::default()
+        };
+        let partitions: Vec<_> = (0..partitions).map(listed).collect();
+        let topic = MetadataResponseTopic {
+            name: Some("t"),
+            partitions: Array::slice(&partitions),
+            ..Default::default()
+        };
+        let topics = [topic];
+        let response = MetadataResponse { topics: Array::slice(&topics), ..Default::default() };
+        net.topics.apply(12, &response, |id| usize::try_from(id).map_or(super::NIL, |id| known[id]));
+        net.topics.moved = true;
+    }
 }

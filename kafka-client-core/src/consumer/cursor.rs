@@ -2,8 +2,9 @@
 
 use kafka_proto::ErrorCode;
 
-use crate::list::{Link, Linked};
-use crate::net::broker::Role;
+use crate::list::{Link, Linked, List};
+use crate::net::broker::{Broker, Role};
+use crate::net::leaders::Follower;
 use crate::recall::recalled;
 use crate::storage::NIL;
 use crate::time::Instant;
@@ -177,6 +178,15 @@ impl Linked for Cursor {
             Wait::Fetch => &mut self.fetch,
             Wait::Delayed => &mut self.delayed,
         }
+    }
+}
+
+impl Follower for Cursor {
+    const WAITS: [Wait; 2] = [Wait::Lookup, Wait::Fetch];
+
+    fn list<'b>(broker: &'b mut Broker<'_>, wait: Wait) -> &'b mut List {
+        let [main, fetch] = &mut broker.work;
+        if wait == Wait::Fetch { fetch } else { main }
     }
 }
 

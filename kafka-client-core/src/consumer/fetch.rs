@@ -97,7 +97,7 @@ impl<'m> Consumer<'m> {
             Ok(response) => {
                 self.net.mute(now, conn, response.throttle_time_ms);
                 let offset_of = |records: &[u8]| offset_in(mem, records);
-                self.take_response(now, &response, &mut request.token, &mut found, &offset_of)
+                self.take_response(now, conn, &response, &mut request.token, &mut found, &offset_of)
             }
             Err(error) => Err(Trouble::Malformed(error)),
         };
@@ -125,6 +125,7 @@ impl<'m> Consumer<'m> {
     fn take_response(
         &mut self,
         now: Instant,
+        conn: ConnId,
         response: &FetchResponse<'_>,
         token: &mut u32,
         found: &mut Found<'m>,
@@ -147,6 +148,8 @@ impl<'m> Consumer<'m> {
                 if index == NIL {
                     return Err(Trouble::Inconsistent);
                 }
+                let hint = (answer.current_leader.leader_id, answer.current_leader.leader_epoch);
+                self.net.hint_leader(conn, index, answer.error_code, hint);
                 self.cursors[index].asked = false;
                 if self.cursors[index].is_current() {
                     self.on_partition(now, index, &answer, found, offset_of);
@@ -177,8 +180,6 @@ impl<'m> Consumer<'m> {
         found: &mut Found<'m>,
         offset_of: &dyn Fn(&[u8]) -> u32,
     ) {
-        let hint = &answer.current_leader;
-        self.net.hint_leader(index, hint.leader_id, hint.leader_epoch);
         if answer.error_code != ErrorCode::NONE {
             self.on_fetch_error(now, index, answer.error_code);
             return;
@@ -244,7 +245,7 @@ impl<'m> Consumer<'m> {
                 } else {
                     self.notice(index, Notice::Refused(code));
                 }
-                self.back_off(now, index);
+                self.back_off_after(now, index, code);
             }
         }
     }

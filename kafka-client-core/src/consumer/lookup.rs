@@ -72,6 +72,7 @@ impl<'m> Consumer<'m> {
                 if index == NIL {
                     return Err(Trouble::Inconsistent);
                 }
+                self.net.hint_leader(conn, index, answer.error_code, (-1, -1));
                 self.cursors[index].asked = false;
                 let current = self.cursors[index].is_current() && self.cursors[index].phase == Phase::Lookup;
                 if current || recalled!(B28LookupWins) {
@@ -107,7 +108,7 @@ impl<'m> Consumer<'m> {
             } else {
                 self.notice(index, Notice::Refused(code));
             }
-            self.back_off(now, index);
+            self.back_off_after(now, index, code);
         }
     }
 }

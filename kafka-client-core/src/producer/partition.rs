@@ -2,7 +2,9 @@
 
 use super::batch::{Batch, Place};
 use super::transaction::Joining;
-use crate::list::{Link, Linked};
+use crate::list::{Link, Linked, List};
+use crate::net::broker::Broker;
+use crate::net::leaders::Follower;
 use crate::recall::recalled;
 use crate::storage::{NIL, Table};
 use crate::time::Instant;
@@ -198,6 +200,15 @@ impl Linked for Partition {
             Wait::Ready => &mut self.ready,
             Wait::Delayed => &mut self.delayed,
         }
+    }
+}
+
+impl Follower for Partition {
+    const WAITS: [Wait; 2] = [Wait::Ready, Wait::Due];
+
+    fn list<'b>(broker: &'b mut Broker<'_>, wait: Wait) -> &'b mut List {
+        let [ready, _] = &mut broker.work;
+        if wait == Wait::Due { &mut broker.due } else { ready }
     }
 }
 

@@ -95,12 +95,9 @@ impl<'m> Producer<'m> {
                 if slot == NIL {
                     return Err(Trouble::Inconsistent);
                 }
-                let hint = &answer.current_leader;
+                let hint = (answer.current_leader.leader_id, answer.current_leader.leader_epoch);
                 let partition = self.acc.pool.batches[slot].partition;
-                self.net.hint_leader(partition, hint.leader_id, hint.leader_epoch);
-                if answer.error_code == ErrorCode::NOT_LEADER_OR_FOLLOWER {
-                    self.net.forget_leader(partition, conn);
-                }
+                self.net.hint_leader(conn, partition, answer.error_code, hint);
                 self.on_answer(now, slot, &answer);
             }
         }

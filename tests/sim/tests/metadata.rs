@@ -1,0 +1,36 @@
+//! Leaders and topics that change, and what clients do about it.
+
+use kafka_broker::Release;
+use kafka_client_core::config::{ClientConfig, ConsumerConfig};
+use kafka_client_core::resources::ConsumerMemory;
+use kafka_client_core::time::Duration;
+use kafka_sim::scenario::*;
+use kafka_sim::world::World;
+
+/// With a backoff so long that a scenario shows whether it was spent.
+const SLOW: ClientConfig<'static> = ClientConfig {
+    retry_backoff: Duration::from_millis(2_000),
+    retry_backoff_max: Duration::from_millis(4_000),
+    ..ClientConfig::DEFAULT
+};
+
+/// Also where the answer does not say who leads now: before 3.7.
+#[test]
+fn a_consumer_finds_a_new_leader_without_a_backoff() {
+    for release in [Release::V2_8, Release::V4_3] {
+        let mut w = World::new(kafka_broker::Config { release, ..cluster(2, 1) }, 1, true);
+        let config = quick_producer();
+        let p = w.add_producer(quick_client(), config, memory(Memory::Owned, &config), &["t"]);
+        let c = w.add_consumer(SLOW, ConsumerConfig::DEFAULT, ConsumerMemory::owned(), &[("t", 1)]);
+        w.send(p, Some(0), 1);
+        w.run_ms(10_000);
+        assert_eq!(w.consumer(c).records, 1);
+        let leader = w.cluster.partition("t", 0).map_or(0, |p| p.leader);
+        assert!(w.cluster.set_leader("t", 0, 1 - leader));
+        w.drain_cluster();
+        w.send(p, Some(0), 1);
+        w.run_ms(1_500);
+        assert_eq!(w.consumer(c).records, 2, "{release:?}");
+        w.assert_sound();
+    }
+}
