@@ -45,6 +45,10 @@ pub(crate) struct Topic<'m> {
     pub(crate) name: Text<'m>,
     /// Zero until a broker that knows topic ids (2.8 and later) has answered.
     pub(crate) id: Uuid,
+    /// The id before, which requests under way may have named.
+    former: Uuid,
+    /// Counts how often it was made anew.
+    pub(crate) life: u8,
     extents: Vec<Extent, EXTENTS_MAX>,
     /// Partitions the topic has, as far as there was room for them.
     pub(crate) partitions: u32,
@@ -168,10 +172,7 @@ impl<'m> Topics<'m> {
         let known = self.topics[topic].id;
         let kept = recalled!(B15OldTopicId) && known != Uuid::ZERO;
         if answer.topic_id != Uuid::ZERO && answer.topic_id != known && !kept {
-            self.topics[topic].id = answer.topic_id;
-            if known != Uuid::ZERO {
-                self.recreate(topic);
-            }
+            self.renew(topic, answer.topic_id);
         }
         let count = answer.partitions.iter().map(|p| p.partition_index.saturating_add(1)).max().unwrap_or(0);
         // Partition numbers are dense; a number beyond the count of entries would be a lie worth no memory.
@@ -194,6 +195,11 @@ impl<'m> Topics<'m> {
         }
     }
 
+    /// The life of the partition's topic.
+    pub(crate) fn life_of(&self, partition: u32) -> u8 {
+        self.topics[self.partitions[partition].topic].life
+    }
+
     /// Another broker leads the partition, or none ([`NIL`]).
     pub(crate) fn lead(&mut self, partition: u32, leader: u32) {
         let known = &mut self.partitions[partition];
@@ -201,10 +207,16 @@ impl<'m> Topics<'m> {
         known.leader = leader;
     }
 
-    /// What was known of the topic's partitions concerns another topic of the same name.
-    fn recreate(&mut self, topic: u32) {
-        self.topics[topic].recreated = true;
-        self.topics[topic].partitions = 0;
+    /// The topic has this id. If it had another one, what was known of its partitions concerns another topic of the
+    /// same name.
+    pub(crate) fn renew(&mut self, topic: u32, id: Uuid) {
+        let known = &mut self.topics[topic];
+        let former = core::mem::replace(&mut known.id, id);
+        if former == Uuid::ZERO {
+            return;
+        }
+        (known.former, known.life) = (former, known.life.wrapping_add(1));
+        (known.recreated, known.partitions) = (true, 0);
         for index in self.partitions.indices() {
             if self.partitions[index].topic == topic {
                 let PartitionMeta { number, followed, .. } = self.partitions[index];
@@ -251,12 +263,6 @@ impl<'m> Topics<'m> {
         known.without_room = count - usable;
     }
 
-    /// Whether this is the id of no topic here: of one that was made anew since it was asked about (KIP-516), or it is
-    /// none of ours.
-    pub(crate) fn is_gone(&self, id: &Uuid) -> bool {
-        *id != Uuid::ZERO && self.topics.iter().all(|t| t.id != *id)
-    }
-
     /// Whether some topic still has to be asked about.
     pub(crate) fn any_unknown(&self) -> bool {
         self.topics.iter().any(|t| t.partitions == 0 && !t.error_is_final())
@@ -264,6 +270,15 @@ impl<'m> Topics<'m> {
 }
 
 impl Topic<'_> {
+    /// The id it had in that life; zero for one that is long past.
+    pub(crate) fn id_in(&self, life: u8) -> Uuid {
+        match self.life.wrapping_sub(life) {
+            0 => self.id,
+            1 => self.former,
+            _ => Uuid::ZERO,
+        }
+    }
+
     /// Whether asking again cannot help.
     pub(crate) fn error_is_final(&self) -> bool {
         matches!(self.error, ErrorCode::INVALID_TOPIC_EXCEPTION | ErrorCode::TOPIC_AUTHORIZATION_FAILED)
@@ -285,7 +300,17 @@ pub(crate) mod tests {
     };
     use kafka_proto::wire::Array;
 
+    use super::*;
     use crate::net::Net;
+
+    /// One topic, `t`, with this id.
+    pub(crate) fn topics(id: Uuid, partitions: u32) -> Topics<'static> {
+        let mut topics = Topics::new(Storage::owned(), Storage::owned());
+        topics.register("t".into());
+        topics.grow(0, partitions);
+        topics.renew(0, id);
+        topics
+    }
 
     /// The cluster tells of the topic `t`: so many partitions, each with its leader, of brokers 0 to 2.
     pub(crate) fn answer(net: &mut Net<'_>, partitions: i32, leader: impl Fn(i32) -> i32) {
@@ -304,7 +329,7 @@ pub(crate) mod tests {
         };
         let topics = [topic];
         let response = MetadataResponse { topics: Array::slice(&topics), ..Default::default() };
-        net.topics.apply(12, &response, |id| usize::try_from(id).map_or(super::NIL, |id| known[id]));
+        net.topics.apply(12, &response, |id| usize::try_from(id).map_or(NIL, |id| known[id]));
         net.topics.moved = true;
     }
 }

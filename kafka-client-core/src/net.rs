@@ -7,6 +7,7 @@
 
 pub(crate) mod api;
 pub(crate) mod broker;
+pub(crate) mod chain;
 pub(crate) mod connection;
 mod exchange;
 pub(crate) mod leaders;

@@ -4,6 +4,7 @@ use kafka_proto::ErrorCode;
 
 use crate::list::{Link, Linked, List};
 use crate::net::broker::{Broker, Role};
+use crate::net::chain::Chained;
 use crate::net::leaders::Follower;
 use crate::recall::recalled;
 use crate::storage::NIL;
@@ -108,6 +109,8 @@ pub(crate) struct Cursor {
     pub(crate) version: u32,
     /// Its version when it was last asked about.
     pub(crate) asked_version: u32,
+    /// The life of its topic then.
+    pub(crate) asked_life: u8,
     /// It is part of a request that has no answer yet.
     pub(crate) asked: bool,
     /// Records of it wait to be taken by the application. Until then it is not fetched again: from another broker,
@@ -135,6 +138,7 @@ impl Default for Cursor {
             lost: -1,
             version: 0,
             asked_version: 0,
+            asked_life: 0,
             asked: false,
             buffered: false,
             backoff_until: Instant(0),
@@ -178,6 +182,16 @@ impl Linked for Cursor {
             Wait::Fetch => &mut self.fetch,
             Wait::Delayed => &mut self.delayed,
         }
+    }
+}
+
+impl Chained for Cursor {
+    fn chain(&mut self) -> &mut u32 {
+        &mut self.chain
+    }
+
+    fn asked(&self, index: u32) -> (u32, u8) {
+        (index, self.asked_life)
     }
 }
 

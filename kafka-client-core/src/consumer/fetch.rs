@@ -16,6 +16,7 @@ use crate::config::OffsetReset;
 use crate::metadata::Topic;
 use crate::net::api::Api;
 use crate::net::broker::{Role, Trouble};
+use crate::net::chain::{Asked, Named};
 use crate::net::connection::Request;
 use crate::net::{Begin, ConnId, Reply, RxBuf, Transmit, encode_for};
 use crate::storage::{NIL, Storage};
@@ -141,17 +142,15 @@ impl<'m> Consumer<'m> {
         }
         for topic in response.responses.iter() {
             for answer in topic.partitions.iter() {
-                let index = self.unchain(token, topic.topic, topic.topic_id, answer.partition_index);
-                if index == NIL && self.net.topics.is_gone(&topic.topic_id) {
-                    continue;
+                let named = Named { name: topic.topic, id: topic.topic_id, number: answer.partition_index };
+                let Asked { index, is_past } = self.answered(token, named)?;
+                let code = answer.error_code;
+                if !is_past {
+                    let hint = (answer.current_leader.leader_id, answer.current_leader.leader_epoch);
+                    self.net.hint_leader(conn, index, code, hint);
                 }
-                if index == NIL {
-                    return Err(Trouble::Inconsistent);
-                }
-                let hint = (answer.current_leader.leader_id, answer.current_leader.leader_epoch);
-                self.net.hint_leader(conn, index, answer.error_code, hint);
-                self.cursors[index].asked = false;
-                if self.cursors[index].is_current() {
+                // That a topic is no more is known where there is another of its name.
+                if self.cursors[index].is_current() && (code == ErrorCode::NONE || !is_past) {
                     self.on_partition(now, index, &answer, found, offset_of);
                 }
                 self.touch(now, index);

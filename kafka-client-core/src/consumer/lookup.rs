@@ -13,6 +13,7 @@ use super::request::{ChainTopics, Rows};
 use crate::metadata::Topic;
 use crate::net::api::Api;
 use crate::net::broker::{Role, Trouble};
+use crate::net::chain::Named;
 use crate::net::connection::Request;
 use crate::net::{Begin, ConnId, Transmit, encode_for};
 use crate::recall::recalled;
@@ -68,12 +69,9 @@ impl<'m> Consumer<'m> {
         self.net.mute(now, conn, response.throttle_time_ms);
         for topic in response.topics.iter() {
             for answer in topic.partitions.iter() {
-                let index = self.unchain(&mut request.token, topic.name, Uuid::ZERO, answer.partition_index);
-                if index == NIL {
-                    return Err(Trouble::Inconsistent);
-                }
+                let named = Named { name: topic.name, id: Uuid::ZERO, number: answer.partition_index };
+                let index = self.answered(&mut request.token, named)?.index;
                 self.net.hint_leader(conn, index, answer.error_code, (-1, -1));
-                self.cursors[index].asked = false;
                 let current = self.cursors[index].is_current() && self.cursors[index].phase == Phase::Lookup;
                 if current || recalled!(B28LookupWins) {
                     self.on_offset(now, index, &answer);

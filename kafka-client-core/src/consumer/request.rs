@@ -2,14 +2,15 @@
 
 use core::cell::Cell;
 
+use kafka_proto::ErrorCode;
 use kafka_proto::wire::{Source, Writer};
-use kafka_proto::{ErrorCode, Uuid};
 
 use super::Consumer;
 use super::cursor::{Cursor, Notice, Wait};
 use crate::list::{delist, enlist};
 use crate::metadata::Topic;
-use crate::net::broker::Role;
+use crate::net::broker::{Role, Trouble};
+use crate::net::chain::{Asked, Named, unchain};
 use crate::net::leaders::{Follower, is_led_by_another};
 use crate::random::backoff;
 use crate::storage::NIL;
@@ -48,6 +49,7 @@ impl<'m> Consumer<'m> {
             }
             cursor.asked = true;
             cursor.asked_version = cursor.version;
+            cursor.asked_life = self.net.topics.life_of(index);
             self.chain_in_order(&mut head, &mut tail, index);
         }
         head
@@ -79,25 +81,12 @@ impl<'m> Consumer<'m> {
         }
     }
 
-    /// Takes one partition's cursor out of a request, or [`NIL`] when it is not part of it.
-    pub(super) fn unchain(&mut self, token: &mut u32, name: &str, id: Uuid, number: i32) -> u32 {
-        let (mut before, mut at) = (NIL, *token);
-        while at != NIL {
-            let meta = &self.net.topics.partitions[at];
-            let topic = &self.net.topics.topics[meta.topic];
-            let same = if id == Uuid::ZERO { *topic.name == *name } else { topic.id == id };
-            let next = self.cursors[at].chain;
-            if same && meta.number == number {
-                match before {
-                    NIL => *token = next,
-                    _ => self.cursors[before].chain = next,
-                }
-                self.cursors[at].chain = NIL;
-                return at;
-            }
-            (before, at) = (at, next);
-        }
-        NIL
+    /// Takes the cursor that an answer is about out of its request.
+    pub(super) fn answered(&mut self, token: &mut u32, named: Named<'_>) -> Result<Asked, Trouble> {
+        let asked =
+            unchain(&mut self.cursors, &self.net.topics, token, named).ok_or(Trouble::Inconsistent)?;
+        self.cursors[asked.index].asked = false;
+        Ok(asked)
     }
 
     /// The request was not answered, or not about these: they are asked about again.

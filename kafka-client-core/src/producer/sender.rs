@@ -68,6 +68,7 @@ impl<'m> Producer<'m> {
             self.uncount(slot);
             let batch = &mut self.acc.pool.batches[slot];
             batch.place = Place::Sending;
+            batch.asked_life = self.net.topics.life_of(partition);
             batch.behind = self.acc.partitions[partition].head != slot;
             bytes = bytes.saturating_add(batch.len);
             let part = Part { at: 0, len: batch.len, batch: slot, mem };
