@@ -56,6 +56,8 @@ pub(crate) struct Topic<'m> {
     pub(crate) error: ErrorCode,
     /// Its id changed: it was deleted and created again (KIP-516). The producer starts its sequences anew.
     pub(crate) recreated: bool,
+    /// Answers in a row with older leader epochs than the ones known, and no id to tell whether it was made anew.
+    rewinds: u8,
     /// Partitions for which the lent tables have no room.
     pub(crate) without_room: u32,
 }
@@ -82,6 +84,10 @@ impl Default for PartitionMeta {
 
 /// From this version on, leader epochs in Metadata can be compared (KAFKA-9212).
 const RELIABLE_EPOCHS_FROM: i16 = 9;
+
+/// A topic made anew, of a cluster before 2.8, has no id that says so, only lower leader epochs, as has an answer that is
+/// late. After so many in a row they are believed; a broker that is not the leader says so itself.
+const REWINDS_MAX: u8 = 5;
 
 /// All topics and their partitions.
 pub(crate) struct Topics<'m> {
@@ -158,6 +164,9 @@ impl<'m> Topics<'m> {
             }
             if answer.error_code == ErrorCode::NONE {
                 self.apply_topic(version, topic, &answer, &broker);
+            } else if answer.error_code == ErrorCode::UNKNOWN_TOPIC_OR_PARTITION {
+                // If it comes back, it may be another one.
+                self.topics[topic].rewinds = REWINDS_MAX;
             }
         }
     }
@@ -179,12 +188,16 @@ impl<'m> Topics<'m> {
         let count =
             u32::try_from(count).unwrap_or(0).min(u32::try_from(answer.partitions.len()).unwrap_or(0));
         self.grow(topic, count);
+        let rewinds = self.topics[topic].rewinds;
+        let mut rewound = false;
         for partition in answer.partitions.iter() {
             let Ok(number) = u32::try_from(partition.partition_index) else { continue };
             let index = self.partition(TopicId(topic), number);
             let known = &mut self.partitions[index];
             let stale = version >= RELIABLE_EPOCHS_FROM && partition.leader_epoch < known.epoch;
-            if index == NIL || stale {
+            let may_be_new = answer.topic_id == Uuid::ZERO && partition.leader_epoch >= 0;
+            rewound |= stale && may_be_new && index != NIL;
+            if index == NIL || stale && !(may_be_new && rewinds >= REWINDS_MAX) {
                 continue;
             }
             if version >= RELIABLE_EPOCHS_FROM && partition.leader_epoch >= 0 {
@@ -193,6 +206,7 @@ impl<'m> Topics<'m> {
             known.leader_id = partition.leader_id;
             self.lead(index, broker(partition.leader_id));
         }
+        self.topics[topic].rewinds = if rewound && rewinds < REWINDS_MAX { rewinds + 1 } else { 0 };
     }
 
     /// The life of the partition's topic.
@@ -265,7 +279,7 @@ impl<'m> Topics<'m> {
 
     /// Whether some topic still has to be asked about.
     pub(crate) fn any_unknown(&self) -> bool {
-        self.topics.iter().any(|t| t.partitions == 0 && !t.error_is_final())
+        self.topics.iter().any(|t| t.partitions == 0 && !t.error_is_final() || t.rewinds > 0)
     }
 }
 
@@ -331,5 +345,66 @@ pub(crate) mod tests {
         let response = MetadataResponse { topics: Array::slice(&topics), ..Default::default() };
         net.topics.apply(12, &response, |id| usize::try_from(id).map_or(NIL, |id| known[id]));
         net.topics.moved = true;
+    }
+
+    /// What an answer of a cluster before 2.8 makes of the topic's only partition: the leader, by its id.
+    fn leader_after(topics: &mut Topics<'_>, code: ErrorCode, leader_id: i32, leader_epoch: i32) -> i32 {
+        let partition = MetadataResponsePartition { leader_id, leader_epoch, ..Default::default() };
+        let partitions = [partition];
+        let listed = if code == ErrorCode::NONE { &partitions[..] } else { &[] };
+        let topic = MetadataResponseTopic {
+            name: Some("t"),
+            error_code: code,
+            partitions: Array::slice(listed),
+            ..Default::default()
+        };
+        let answered = [topic];
+        let response = MetadataResponse { topics: Array::slice(&answered), ..Default::default() };
+        topics.apply(9, &response, |id| u32::try_from(id).unwrap_or(NIL));
+        topics.partitions[0].leader_id
+    }
+
+    /// A topic that broker 1 leads since epoch 7.
+    fn without_id() -> Topics<'static> {
+        let mut topics = topics(Uuid::ZERO, 0);
+        assert_eq!(leader_after(&mut topics, ErrorCode::NONE, 1, 7), 1);
+        topics
+    }
+
+    #[test]
+    fn lower_epochs_of_a_topic_without_an_id_are_believed_in_the_end() {
+        let mut topics = without_id();
+        for _ in 0..REWINDS_MAX {
+            assert_eq!(leader_after(&mut topics, ErrorCode::NONE, 2, 0), 1, "a late answer");
+            assert!(topics.any_unknown(), "to be asked again");
+        }
+        assert_eq!(leader_after(&mut topics, ErrorCode::NONE, 2, 0), 2, "made anew");
+        assert!(!topics.any_unknown());
+        assert_eq!(leader_after(&mut topics, ErrorCode::NONE, 0, 1), 0);
+    }
+
+    #[test]
+    fn late_answers_now_and_then_are_not_believed() {
+        let mut topics = without_id();
+        for _ in 0..20 {
+            assert_eq!(leader_after(&mut topics, ErrorCode::NONE, 2, 3), 1);
+            assert_eq!(leader_after(&mut topics, ErrorCode::NONE, 1, 7), 1);
+        }
+    }
+
+    #[test]
+    fn a_topic_that_was_unknown_and_is_back_may_be_another() {
+        let mut topics = without_id();
+        leader_after(&mut topics, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, -1, -1);
+        assert_eq!(leader_after(&mut topics, ErrorCode::NONE, 2, 0), 2);
+    }
+
+    #[test]
+    fn that_there_is_no_leader_is_no_older_epoch() {
+        let mut topics = without_id();
+        for _ in 0..20 {
+            leader_after(&mut topics, ErrorCode::NONE, -1, -1);
+        }
+        assert_eq!(topics.partitions[0].epoch, 7);
     }
 }
