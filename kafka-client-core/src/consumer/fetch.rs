@@ -96,7 +96,6 @@ impl<'m> Consumer<'m> {
         let mut found = Found { chunks: core::mem::take(chunks), aborted: core::mem::take(aborted) };
         let outcome = match FetchResponse::decode(request.version, bytes) {
             Ok(response) => {
-                self.net.mute(now, conn, response.throttle_time_ms);
                 let offset_of = |records: &[u8]| offset_in(mem, records);
                 self.take_response(now, conn, &response, &mut request.token, &mut found, &offset_of)
             }

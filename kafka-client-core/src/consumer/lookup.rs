@@ -66,7 +66,6 @@ impl<'m> Consumer<'m> {
         body: &[u8],
     ) -> Result<(), Trouble> {
         let response = ListOffsetsResponse::decode(request.version, body).map_err(Trouble::Malformed)?;
-        self.net.mute(now, conn, response.throttle_time_ms);
         for topic in response.topics.iter() {
             for answer in topic.partitions.iter() {
                 let named = Named { name: topic.name, id: Uuid::ZERO, number: answer.partition_index };

@@ -12,7 +12,7 @@ use super::transmit::Transmit;
 use crate::metadata::Topics;
 use crate::random::backoff;
 use crate::storage::{NIL, Table, Text};
-use crate::time::{Duration, Instant};
+use crate::time::Instant;
 use crate::trace::note;
 
 /// The state of the metadata.
@@ -250,14 +250,6 @@ impl<'m> Net<'m> {
             self.brokers[index].id = new.id;
         }
         index
-    }
-
-    /// The broker asks for silence on a connection (KIP-219). A negative time means nothing.
-    pub(crate) fn mute(&mut self, now: Instant, conn: ConnId, throttle_ms: i32) {
-        let Ok(ms) = u32::try_from(throttle_ms) else { return };
-        if let Some(entry) = self.conn(conn).filter(|_| ms > 0) {
-            entry.muted_until = now + Duration::from_millis(ms);
-        }
     }
 
     /// The connection to a bootstrap address becomes the one to the broker that advertises this very address.

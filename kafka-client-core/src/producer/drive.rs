@@ -121,8 +121,8 @@ impl<'m> Machine<'m> for Producer<'m> {
                     let outcome = match reply.request.api {
                         Api::Produce => self.on_produce(now, conn, &mut reply.request, body),
                         Api::Metadata | Api::ApiVersions | Api::Fetch | Api::ListOffsets => Ok(()),
-                        _ if self.txn.is_on() => self.on_transaction(now, conn, &reply.request, body),
-                        Api::InitProducerId => self.on_identity(now, conn, reply.request.version, body),
+                        _ if self.txn.is_on() => self.on_transaction(now, &reply.request, body),
+                        Api::InitProducerId => self.on_identity(now, reply.request.version, body),
                         _ => Ok(()),
                     };
                     if let Err(trouble) = outcome {

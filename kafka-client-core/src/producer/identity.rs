@@ -10,7 +10,7 @@ use kafka_proto::{ErrorCode, Message};
 use super::Producer;
 use crate::net::api::Api;
 use crate::net::broker::Trouble;
-use crate::net::{Begin, ConnId, Transmit, encode_for};
+use crate::net::{Begin, Transmit, encode_for};
 use crate::random::backoff;
 use crate::recall::recalled;
 use crate::storage::NIL;
@@ -97,16 +97,9 @@ impl<'m> Producer<'m> {
         sent
     }
 
-    pub(super) fn on_identity(
-        &mut self,
-        now: Instant,
-        conn: ConnId,
-        version: i16,
-        body: &[u8],
-    ) -> Result<(), Trouble> {
+    pub(super) fn on_identity(&mut self, now: Instant, version: i16, body: &[u8]) -> Result<(), Trouble> {
         let response = InitProducerIdResponse::decode(version, body).map_err(Trouble::Malformed);
         let response = response.inspect_err(|_| self.identity_failed(now))?;
-        self.net.mute(now, conn, response.throttle_time_ms);
         self.identity.asked = false;
         match response.error_code {
             ErrorCode::NONE if response.producer_id >= 0 => {

@@ -72,7 +72,7 @@ impl<'m> Producer<'m> {
         body: &[u8],
     ) -> Result<(), Trouble> {
         let response = ProduceResponse::decode(request.version, body).map_err(Trouble::Malformed)?;
-        self.net.mute(now, conn, response.throttle_time_ms);
+        self.net.mute(now, conn, request, response.throttle_time_ms);
         count(&mut self.metrics.throttle_ms, response.throttle_time_ms.max(0).unsigned_abs());
         let begun = request.deadline - self.net.config.request_timeout;
         self.metrics.request_latency.add(now.since(begun));

@@ -34,3 +34,19 @@ fn a_consumer_finds_a_new_leader_without_a_backoff() {
         w.assert_sound();
     }
 }
+
+/// A broker that asks for silence reads nothing meanwhile (KIP-219): what was sent all the same would time out. Also
+/// where only metadata, ids and coordinators are asked for.
+#[test]
+fn every_answer_can_ask_for_silence() {
+    let often = Duration::from_millis(7_000);
+    let client = ClientConfig { metadata_max_age: often, max_in_flight: 1, ..quick_client() };
+    let mut w = World::new(cluster(1, 1), 1, true);
+    w.cluster.throttle(3_000);
+    let config = quick_producer();
+    w.add_producer(client, config, memory(Memory::Owned, &config), &["t"]);
+    w.add_consumer(client, ConsumerConfig::DEFAULT, ConsumerMemory::owned(), &[("t", 1)]);
+    w.run_ms(30_000);
+    assert_eq!(w.connections_begun(), 3, "no answer was waited for in vain");
+    w.assert_sound();
+}
