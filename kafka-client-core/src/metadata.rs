@@ -56,6 +56,8 @@ pub(crate) struct Topic<'m> {
     pub(crate) error: ErrorCode,
     /// Its id changed: it was deleted and created again (KIP-516). The producer starts its sequences anew.
     pub(crate) recreated: bool,
+    /// Answers in a row that do not know it.
+    unknown: u8,
     /// Answers in a row with older leader epochs than the ones known, and no id to tell whether it was made anew.
     rewinds: u8,
     /// Partitions for which the lent tables have no room.
@@ -88,6 +90,9 @@ const RELIABLE_EPOCHS_FROM: i16 = 9;
 /// A topic made anew, of a cluster before 2.8, has no id that says so, only lower leader epochs, as has an answer that is
 /// late. After so many in a row they are believed; a broker that is not the leader says so itself.
 const REWINDS_MAX: u8 = 5;
+
+/// So many answers in a row have to say that there is no such topic.
+const UNKNOWN_MIN: u8 = 2;
 
 /// All topics and their partitions.
 pub(crate) struct Topics<'m> {
@@ -165,8 +170,7 @@ impl<'m> Topics<'m> {
             if answer.error_code == ErrorCode::NONE {
                 self.apply_topic(version, topic, &answer, &broker);
             } else if answer.error_code == ErrorCode::UNKNOWN_TOPIC_OR_PARTITION {
-                // If it comes back, it may be another one.
-                self.topics[topic].rewinds = REWINDS_MAX;
+                self.topics[topic].unknown = self.topics[topic].unknown.saturating_add(1);
             }
         }
     }
@@ -189,6 +193,9 @@ impl<'m> Topics<'m> {
             u32::try_from(count).unwrap_or(0).min(u32::try_from(answer.partitions.len()).unwrap_or(0));
         self.grow(topic, count);
         let rewinds = self.topics[topic].rewinds;
+        // What was unknown and is back may be another one.
+        let was_unknown = core::mem::take(&mut self.topics[topic].unknown) > 0;
+        let believed = rewinds >= REWINDS_MAX || was_unknown;
         let mut rewound = false;
         for partition in answer.partitions.iter() {
             let Ok(number) = u32::try_from(partition.partition_index) else { continue };
@@ -197,7 +204,7 @@ impl<'m> Topics<'m> {
             let stale = version >= RELIABLE_EPOCHS_FROM && partition.leader_epoch < known.epoch;
             let may_be_new = answer.topic_id == Uuid::ZERO && partition.leader_epoch >= 0;
             rewound |= stale && may_be_new && index != NIL;
-            if index == NIL || stale && !(may_be_new && rewinds >= REWINDS_MAX) {
+            if index == NIL || stale && !(may_be_new && believed) {
                 continue;
             }
             if version >= RELIABLE_EPOCHS_FROM && partition.leader_epoch >= 0 {
@@ -206,7 +213,7 @@ impl<'m> Topics<'m> {
             known.leader_id = partition.leader_id;
             self.lead(index, broker(partition.leader_id));
         }
-        self.topics[topic].rewinds = if rewound && rewinds < REWINDS_MAX { rewinds + 1 } else { 0 };
+        self.topics[topic].rewinds = if rewound && !believed { rewinds + 1 } else { 0 };
     }
 
     /// The life of the partition's topic.
@@ -275,6 +282,21 @@ impl<'m> Topics<'m> {
         let known = &mut self.topics[topic];
         known.partitions = known.partitions.max(usable);
         known.without_room = count - usable;
+    }
+
+    /// Why the cluster will not serve a partition, if it says so: it has no such topic or partition, or refuses the topic.
+    pub(crate) fn refusal(&self, partition: u32) -> ErrorCode {
+        let meta = &self.partitions[partition];
+        let topic = &self.topics[meta.topic];
+        // What is created just now, or was a moment ago, is unknown to some broker for a moment.
+        let lacks_topic = topic.unknown >= UNKNOWN_MIN;
+        let count = topic.partitions + topic.without_room;
+        let lacks_partition = topic.error == ErrorCode::NONE && meta.number.unsigned_abs() >= count;
+        match topic.error {
+            code if topic.error_is_final() => code,
+            _ if lacks_topic || lacks_partition => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+            _ => ErrorCode::NONE,
+        }
     }
 
     /// Whether some topic still has to be asked about.

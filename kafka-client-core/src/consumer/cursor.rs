@@ -41,6 +41,8 @@ impl Start {
 #[non_exhaustive]
 pub enum Notice {
     /// The broker refuses to serve the partition, e.g. TOPIC_AUTHORIZATION_FAILED. It is tried again after a backoff.
+    /// With UNKNOWN_TOPIC_OR_PARTITION, which is told once, the cluster has no such topic, or not so many partitions of
+    /// it; it is read as soon as there is.
     Refused(ErrorCode),
     /// The position is not in the log (any more), and reading went on elsewhere as `auto.offset.reset` says.
     Reset {
@@ -121,6 +123,8 @@ pub(crate) struct Cursor {
     /// The offset after the last record that consumers may see; −1 while unknown.
     pub(crate) high_watermark: i64,
     pub(crate) notice: Option<Notice>,
+    /// Why the cluster will not serve it, as far as the application was told.
+    pub(crate) refusal: ErrorCode,
     /// Next in the same request.
     pub(crate) chain: u32,
     lookup: Link,
@@ -145,6 +149,7 @@ impl Default for Cursor {
             attempts: 0,
             high_watermark: -1,
             notice: None,
+            refusal: ErrorCode::NONE,
             chain: NIL,
             lookup: Link::FREE,
             fetch: Link::FREE,
@@ -227,7 +232,7 @@ impl Cursor {
         self.lost = -1;
         self.attempts = 0;
         self.backoff_until = Instant(0);
-        self.notice = None;
+        (self.notice, self.refusal) = (None, ErrorCode::NONE);
         (self.phase, self.position) = match start {
             Start::Offset(offset) if offset >= 0 => (Phase::Reading, offset),
             _ => (Phase::Lookup, -1),

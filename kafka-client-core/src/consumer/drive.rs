@@ -2,8 +2,10 @@
 
 use core::net::SocketAddr;
 
+use kafka_proto::ErrorCode;
+
 use super::Consumer;
-use super::cursor::Wait;
+use super::cursor::{Notice, Phase, Wait};
 use super::fetch::AfterFetch;
 use crate::list::delist;
 use crate::machine::Machine;
@@ -18,6 +20,18 @@ impl<'m> Consumer<'m> {
         let mut waiting = core::mem::take(&mut self.delayed);
         while let Some(index) = delist(&mut self.cursors, &mut waiting, Wait::Delayed) {
             self.touch(now, index);
+        }
+    }
+
+    /// What the cluster will not serve is told once.
+    fn on_metadata(&mut self) {
+        for index in self.cursors.indices() {
+            let refusal = self.net.topics.refusal(index);
+            let cursor = &mut self.cursors[index];
+            let told = core::mem::replace(&mut cursor.refusal, refusal);
+            if refusal != ErrorCode::NONE && refusal != told && cursor.phase != Phase::Off {
+                self.notice(index, Notice::Refused(refusal));
+            }
         }
     }
 
@@ -72,7 +86,8 @@ impl<'m> Machine<'m> for Consumer<'m> {
         let left = loop {
             match self.net.receive(now, conn, &mut rx) {
                 Inbound::Done => break Some(rx),
-                Inbound::Handled | Inbound::Metadata => {}
+                Inbound::Handled => {}
+                Inbound::Metadata => self.on_metadata(),
                 Inbound::Reply(reply) if reply.request.api == Api::Fetch => {
                     match self.on_fetch(now, conn, rx, reply) {
                         AfterFetch::ReadOn(next) => rx = next,

@@ -2,8 +2,10 @@
 
 use kafka_broker::Release;
 use kafka_client_core::config::{ClientConfig, ConsumerConfig};
+use kafka_client_core::consumer::Notice;
 use kafka_client_core::resources::ConsumerMemory;
 use kafka_client_core::time::Duration;
+use kafka_proto::ErrorCode;
 use kafka_sim::scenario::*;
 use kafka_sim::world::World;
 
@@ -48,5 +50,32 @@ fn every_answer_can_ask_for_silence() {
     w.add_consumer(client, ConsumerConfig::DEFAULT, ConsumerMemory::owned(), &[("t", 1)]);
     w.run_ms(30_000);
     assert_eq!(w.connections_begun(), 3, "no answer was waited for in vain");
+    w.assert_sound();
+}
+
+/// Nothing to read is not the same as nothing that could be read.
+#[test]
+fn a_consumer_is_told_once_of_what_does_not_exist() {
+    let mut w = World::new(cluster(1, 2), 1, true);
+    let topics = [("t", 3), ("missing", 1)];
+    let c = w.add_consumer(quick_client(), ConsumerConfig::DEFAULT, ConsumerMemory::owned(), &topics);
+    w.run_ms(10_000);
+    let unknown = Notice::Refused(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+    let mut told = w.consumer(c).notices.clone();
+    told.sort_by_key(|told| told.0);
+    assert_eq!(told, [(0, 2, unknown), (1, 0, unknown)]);
+    // It is read as soon as it is there, and told of again when it is gone again.
+    assert!(w.cluster.grow_topic("t", 3));
+    w.cluster.create_topic("missing", 1).expect("a legal name");
+    let config = quick_producer();
+    let p = w.add_producer(quick_client(), config, memory(Memory::Owned, &config), &["t"]);
+    w.send(p, Some(2), 1);
+    w.settle(p, 5_000);
+    w.run_ms(3_000);
+    assert_eq!((w.consumer(c).records, w.consumer(c).notices.len()), (1, 2));
+    assert!(w.cluster.delete_topic("missing"));
+    w.drain_cluster();
+    w.run_ms(10_000);
+    assert_eq!(w.consumer(c).notices[2..], [(1, 0, unknown)]);
     w.assert_sound();
 }
