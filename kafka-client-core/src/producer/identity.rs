@@ -8,6 +8,7 @@ use kafka_proto::messages::produce::{InitProducerIdRequest, InitProducerIdRespon
 use kafka_proto::{ErrorCode, Message};
 
 use super::Producer;
+use super::batch::SendError;
 use crate::net::api::Api;
 use crate::net::broker::Trouble;
 use crate::net::{Begin, Transmit, encode_for};
@@ -79,7 +80,7 @@ impl<'m> Producer<'m> {
         }
         let conn = self.net.accepting_any(now)?;
         let Some(version) = self.net.conns[conn].versions.of(Api::InitProducerId) else {
-            self.identity.refused = Some(ErrorCode::UNSUPPORTED_VERSION);
+            self.refuse_identity(now, ErrorCode::UNSUPPORTED_VERSION);
             return None;
         };
         let body = InitProducerIdRequest {
@@ -112,9 +113,15 @@ impl<'m> Producer<'m> {
                 self.touch_all(now);
             }
             code if code.is_retriable() || code == ErrorCode::NONE => self.identity_failed(now),
-            code => self.identity.refused = Some(code),
+            code => self.refuse_identity(now, code),
         }
         Ok(())
+    }
+
+    /// There will be no producer id: what waits for one is told so, and nothing more is taken.
+    fn refuse_identity(&mut self, now: Instant, code: ErrorCode) {
+        self.identity.refused = Some(code);
+        self.fail_unsent(now, SendError::Broker(code));
     }
 
     pub(super) fn identity_failed(&mut self, now: Instant) {

@@ -309,7 +309,8 @@ impl<'m> Producer<'m> {
         }
     }
 
-    fn fail_unsent(&mut self, now: Instant, error: SendError) {
+    /// Resolves every batch that has no place in the sequence.
+    pub(super) fn fail_unsent(&mut self, now: Instant, error: SendError) {
         let mut slot = self.acc.pool.oldest();
         while slot != NIL {
             let batch = &self.acc.pool.batches[slot];
