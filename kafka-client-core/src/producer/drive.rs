@@ -114,7 +114,7 @@ impl<'m> Machine<'m> for Producer<'m> {
         loop {
             match self.net.receive(now, conn, &mut rx) {
                 Inbound::Done => break,
-                Inbound::Handled => self.touch_all(now),
+                Inbound::Handled => {}
                 Inbound::Metadata => self.on_metadata(now),
                 Inbound::Reply(mut reply) => {
                     let body = rx.mem.get(reply.body.clone()).unwrap_or_default();
