@@ -69,9 +69,6 @@ pub struct Producer<'m> {
     closed: bool,
     /// The youngest batch that a flush waits for.
     flushed_to: u64,
-    /// A partition was found in the list of a broker that no longer leads it, and entered into another one, which may
-    /// have been passed already.
-    moved: bool,
 }
 
 impl<'m> Producer<'m> {
@@ -121,7 +118,6 @@ impl<'m> Producer<'m> {
             scratch: memory.scratch,
             closed: false,
             flushed_to: 0,
-            moved: false,
         })
     }
 

@@ -4,6 +4,7 @@ use kafka_proto::ErrorCode;
 use kafka_proto::record::{BatchBuilder, Stamp};
 
 use crate::metadata::TopicId;
+use crate::net::chain::Chained;
 use crate::storage::{Mem, NIL};
 use crate::time::Instant;
 
@@ -167,6 +168,8 @@ pub(crate) struct Batch<'m> {
     pub(crate) next: u32,
     /// Next in the same request.
     pub(crate) chain: u32,
+    /// The life of its topic when the request was made.
+    pub(crate) asked_life: u8,
     /// Neighbours by age among all batches that are in use and not resolved.
     pub(crate) older: u32,
     pub(crate) newer: u32,
@@ -202,10 +205,21 @@ impl Default for Batch<'_> {
             counted_on: NIL,
             next: NIL,
             chain: NIL,
+            asked_life: 0,
             older: NIL,
             newer: NIL,
             serial: 0,
         }
+    }
+}
+
+impl Chained for Batch<'_> {
+    fn chain(&mut self) -> &mut u32 {
+        &mut self.chain
+    }
+
+    fn asked(&self, _index: u32) -> (u32, u8) {
+        (self.partition, self.asked_life)
     }
 }
 

@@ -226,6 +226,11 @@ impl Cluster {
         self.faults.coordinators_loading_until = until;
     }
 
+    /// The feature `transaction.version` is finalized at this level, 0 to 2; it only goes up.
+    pub fn upgrade_transactions(&mut self, level: i16) {
+        self.config.transaction_version = level.clamp(self.config.transaction_version, 2);
+    }
+
     /// All coordinators move on to the next node.
     pub fn move_coordinators(&mut self) {
         self.nodes

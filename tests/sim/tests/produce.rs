@@ -477,3 +477,25 @@ fn nothing_to_do_is_nothing_done() {
         w.assert_sound();
     }
 }
+
+/// What waits for a producer id that will not come does not wait for its delivery timeout.
+#[test]
+fn a_producer_that_is_refused_says_so_at_once() {
+    for kind in BOTH {
+        let mut w = World::new(cluster(1, 1), 1, true);
+        let refusal = ErrorCode::CLUSTER_AUTHORIZATION_FAILED;
+        // Records are taken meanwhile.
+        w.cluster.inject(ApiKey::INIT_PRODUCER_ID, Action::Error(ErrorCode::COORDINATOR_NOT_AVAILABLE));
+        w.cluster.inject(ApiKey::INIT_PRODUCER_ID, Action::Error(refusal));
+        let config = quick_producer();
+        let p = w.add_producer(quick_client(), config, memory(kind, &config), &["t"]);
+        let ids = w.send(p, Some(0), 3);
+        w.settle(p, 1_000);
+        for id in ids {
+            assert_eq!(not_written(w.outcome(p, id)), Some(SendError::Broker(refusal)), "{kind:?}");
+        }
+        assert_eq!(w.producer(p).producer.refused(), Some(refusal));
+        w.close(p);
+        w.assert_sound();
+    }
+}
