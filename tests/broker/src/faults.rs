@@ -13,6 +13,8 @@ use crate::topics::TopicId;
 pub enum Action {
     /// It is answered with this error wherever the answer has a place for it; nothing is done.
     Error(ErrorCode),
+    /// As [`Action::Error`], and the answer to Produce names the record at this index of each batch (KIP-467).
+    ErrorOfRecord(ErrorCode, i32),
     /// It is done, and answered with this error (Produce and EndTxn; elsewhere as [`Action::Error`]).
     ErrorAfter(ErrorCode),
     /// The connection closes before anything is done.
