@@ -276,6 +276,18 @@ impl Cluster {
         found.map(|b| *b ^= 1).is_some()
     }
 
+    /// Appends a batch as it is, whatever is in it: only its header has to be right.
+    pub fn forge(&mut self, topic: &str, partition: i32, bytes: &[u8]) -> bool {
+        let (now, lag) = (self.now, self.config.replication_lag_us);
+        let Some(Ok(batch)) = kafka_proto::record::batches(bytes).next() else { return false };
+        let forged = self.partition_of(topic, partition).map(|p| p.append(bytes, batch.header(), now, lag));
+        self.woken_by(topic, partition);
+        if let (Some((_, Some(at))), Some(id)) = (forged, self.topics.id(topic)) {
+            self.timers.set(at, Timer::Replicate(id, partition));
+        }
+        forged.is_some()
+    }
+
     fn partition_of(&mut self, topic: &str, partition: i32) -> Option<&mut Partition> {
         self.topics.named_mut(topic)?.partition_mut(partition)
     }
