@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant as StdInstant};
 
 use kafka_client_core::metadata::TopicId;
-use kafka_client_core::producer::{AppendError, TopicError};
+use kafka_client_core::producer::{AppendError, TopicError, TransactionState};
 use kafka_client_core::storage::Text;
 use kafka_client_core::time::Instant;
 use kafka_proto::record::NewRecord;
@@ -286,7 +286,9 @@ fn refused<T>(
             SendError::NoSuchPartition { topic: name(), partition: partition.unwrap_or(0), partitions }
         }
         AppendError::TooLarge { size, max } => SendError::TooLarge { size, max },
-        error @ AppendError::Transaction(_) => SendError::Transaction(error.to_string()),
+        AppendError::Transaction(TransactionState::AbortOnly(code)) => SendError::MustAbort(code),
+        AppendError::Transaction(TransactionState::Failed(code)) => SendError::Refused(code),
+        error @ AppendError::Transaction(_) => SendError::WrongState(error.to_string()),
         _ => state.core.refused().map_or(SendError::Closed, SendError::Refused),
     };
     (never(why), false)
