@@ -16,6 +16,7 @@ use crate::config::{COMMON, CONSUMER, Common, apply, bootstrap, names, propertie
 use crate::error::{ConfigError, Error};
 use crate::io::start;
 use crate::producer::host_port;
+use crate::sync::Seat;
 
 /// What only consumers have.
 pub(crate) struct ConsumerSettings {
@@ -123,6 +124,7 @@ impl ConsumerBuilder {
         let state = State::new(core, clock.now());
         let shared = start(state, Work::new(arrived.clone()), clock, sockets, "kafka-consumer")?;
         let returned = Arc::new(Mutex::new(Returned::default()));
-        Ok(Consumer { handle: Arc::new(Handle { shared, arrived, returned, api_timeout, bootstrap: names }) })
+        let handle = Handle { shared, arrived, returned, api_timeout, bootstrap: names };
+        Ok(Consumer { handle: Arc::new(handle), seat: Seat::default() })
     }
 }

@@ -1,6 +1,6 @@
 //! The producer's settings, typed and by name over the same table.
 
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Condvar, Weak};
 use std::time::Duration;
 
 use kafka_client_core::config::{Acks, ProducerConfig};
@@ -14,7 +14,7 @@ use super::delivery::DeliveryResult;
 use super::interceptor::{Chain, Interceptor};
 use super::listeners::{Handler, Hooks};
 use super::partitioning::RoundRobin;
-use super::state::{Room, State, ThePartitioner, Work};
+use super::state::{State, ThePartitioner, Work};
 use super::{Handle, Producer, host_port};
 use crate::clock::{Clock, seed};
 use crate::config::{COMMON, Common, PRODUCER, apply, bootstrap, names, properties, unknown};
@@ -229,8 +229,8 @@ impl ProducerBuilder {
         self
     }
 
-    /// The one handler of the results of records sent with a token. It runs on the producer's I/O thread: be brief, and do
-    /// not wait for a [`Delivery`](super::Delivery) of this producer, which would be for ever.
+    /// The one handler of the results of records sent with a token. It runs on the producer's I/O thread: what
+    /// [`send_then`](Producer::send_then) says of its callback holds here too.
     pub fn on_delivery(mut self, handler: impl Fn(u64, &DeliveryResult) + Send + Sync + 'static) -> Self {
         self.handler = Some(Arc::new(handler));
         self
@@ -281,7 +281,7 @@ impl ProducerBuilder {
             None if settings.round_robin => Some(Box::new(RoundRobin::default()) as ThePartitioner),
             given => given,
         };
-        let room = Arc::new(Room::default());
+        let room = Arc::new(Condvar::new());
         let interceptors = Chain::new(self.interceptors);
         let hooks = Hooks { handler: self.handler, interceptors: interceptors.clone() };
         let work = Work::new(hooks, room.clone());
