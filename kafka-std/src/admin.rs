@@ -16,8 +16,8 @@ use kafka_proto::messages::topics::{
 };
 use kafka_proto::wire::Array;
 
-use crate::config::bootstrap;
-use crate::error::{ConfigError, Error};
+use crate::config::bootstrap_servers;
+use crate::error::Error;
 use link::Link;
 pub use offsets::CommittedOffset;
 
@@ -110,11 +110,7 @@ impl Admin {
     /// # Errors
     /// See [`connect`](Self::connect).
     pub fn connect_within(servers: &str, timeout: Duration) -> Result<Admin, Error> {
-        let bootstrap = bootstrap(servers).map_err(|allowed| ConfigError::BadValue {
-            key: "bootstrap.servers".into(),
-            value: servers.to_owned(),
-            allowed,
-        })?;
+        let bootstrap = bootstrap_servers(servers)?;
         let link = Link::to_any(&bootstrap, timeout)?;
         Ok(Admin { bootstrap, timeout, link })
     }

@@ -199,6 +199,12 @@ pub enum ConfigError {
     },
 }
 
+impl ConfigError {
+    pub(crate) fn bad_value(key: &str, value: &str, allowed: String) -> ConfigError {
+        ConfigError::BadValue { key: key.to_owned(), value: value.to_owned(), allowed }
+    }
+}
+
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
