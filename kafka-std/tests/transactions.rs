@@ -180,8 +180,8 @@ fn committed_offsets_can_be_read_and_those_of_an_open_transaction_are_waited_for
     std::thread::scope(|scope| {
         let committing = scope.spawn(|| producer.commit_transaction());
         let until = std::time::Instant::now() + SOON;
-        let mut hasty = kafka_std::Admin::connect_within(&server.bootstrap(), Duration::from_millis(1))
-            .expect("a broker");
+        let mut hasty =
+            kafka_std::Admin::connect_within(&server.bootstrap(), Duration::from_secs(1)).expect("a broker");
         loop {
             match hasty.committed("g", Some(&[("in", 0)])) {
                 Err(kafka_std::Error::Broker {
