@@ -67,6 +67,9 @@ pub enum SendError {
     FrameTooSmall,
     /// The batch could not be compressed.
     Compression,
+    /// An adapter's word: what became of it is not known yet, and cannot be waited for where somebody asked, in a
+    /// callback of the client that sends it.
+    InCallback,
 }
 
 impl core::fmt::Display for SendError {
@@ -83,6 +86,9 @@ impl core::fmt::Display for SendError {
                 f.write_str("the request does not fit the frame memory that was lent")
             }
             SendError::Compression => f.write_str("the batch could not be compressed"),
+            SendError::InCallback => {
+                f.write_str("its result cannot be waited for in a callback of its producer")
+            }
         }
     }
 }
