@@ -86,9 +86,6 @@ impl Producer {
             },
         };
         let timestamp = record.timestamp.unwrap_or(wall_ms);
-        if timestamp < -1 {
-            return (never(SendError::BadTimestamp(timestamp)), false);
-        }
         let new = NewRecord { key: record.key, value: record.value, headers: record.headers, timestamp };
         let partition = match record.partition {
             None if state.partitioner.is_some() => state.choose(topic, &new),
@@ -286,6 +283,7 @@ fn refused<T>(
             SendError::NoSuchPartition { topic: name(), partition: partition.unwrap_or(0), partitions }
         }
         AppendError::TooLarge { size, max } => SendError::TooLarge { size, max },
+        AppendError::BadTimestamp(ms) => SendError::BadTimestamp(ms),
         error @ AppendError::Transaction(_) => SendError::Transaction(error.to_string()),
         _ => state.core.refused().map_or(SendError::Closed, SendError::Refused),
     };
