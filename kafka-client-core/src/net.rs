@@ -21,7 +21,7 @@ use kafka_proto::Request as RequestMessage;
 use kafka_proto::frame;
 use kafka_proto::messages::connection::ApiVersionsRequest;
 
-pub use broker::{ADDRESSES_MAX, Trouble};
+pub use broker::{ADDRESSES_MAX, HOST_LEN_MAX, Trouble};
 pub use connection::ConnId;
 pub use receive::RxBuf;
 pub use transmit::{Part, Transmit, TxFrame};

@@ -10,9 +10,8 @@ use embassy_futures::yield_now;
 use embassy_sync::blocking_mutex::raw::RawMutex;
 use embassy_time::Timer;
 use kafka_client_core::machine::Machine;
-use kafka_client_core::net::{ADDRESSES_MAX, Action, HostId};
+use kafka_client_core::net::{ADDRESSES_MAX, Action, HOST_LEN_MAX, HostId};
 use kafka_client_core::producer::{Delivery, Seal};
-use kafka_client_core::storage::HOST_LEN_MAX;
 use kafka_client_core::time::Instant;
 
 use crate::connector::{Addresses, Connector, Resolver, literal};

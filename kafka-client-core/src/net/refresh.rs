@@ -6,12 +6,12 @@ use kafka_proto::{ErrorCode, Message};
 
 use super::Net;
 use super::api::Api;
-use super::broker::{BOOTSTRAP, Broker, Resolution, Role, Trouble};
+use super::broker::{BOOTSTRAP, Broker, HostName, Resolution, Role, Trouble};
 use super::connection::{ConnId, State};
 use super::transmit::Transmit;
 use crate::metadata::Topics;
 use crate::random::backoff;
-use crate::storage::{NIL, Table, Text};
+use crate::storage::{NIL, Table};
 use crate::time::{Duration, Instant};
 use crate::trace::note;
 
@@ -222,7 +222,7 @@ impl<'m> Net<'m> {
 
     /// Takes over where a broker is; its index, or [`NIL`] when there is no room.
     pub(crate) fn learn_broker(&mut self, id: i32, host: &str, port: i32) -> u32 {
-        let (Ok(port), Some(host)) = (u16::try_from(port), Text::copied(host)) else { return NIL };
+        let (Ok(port), Some(host)) = (u16::try_from(port), HostName::copied(host)) else { return NIL };
         if id < 0 {
             return NIL;
         }
