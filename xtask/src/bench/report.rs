@@ -157,8 +157,11 @@ impl Report {
     }
 }
 
+/// A part of a result.
+type Part = fn(&Result) -> f64;
+
 /// What the CPU time of a workload with compression is made of.
-const CODEC_PARTS: [(&str, fn(&Result) -> f64); 2] = [
+const CODEC_PARTS: [(&str, Part); 2] = [
     ("– of that the compressor alone, on the same batches", |best| best.codec_ns),
     ("– and the client without it", |best| best.cpu_ns - best.codec_ns),
 ];
