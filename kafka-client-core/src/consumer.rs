@@ -52,9 +52,6 @@ pub struct Consumer<'m> {
     turn: u32,
     /// Some cursor may have a notice.
     noticed: bool,
-    /// A cursor was found in the list of a broker that no longer leads its partition, and entered into another one,
-    /// which may have been passed already.
-    moved: bool,
 }
 
 impl<'m> Consumer<'m> {
@@ -80,7 +77,6 @@ impl<'m> Consumer<'m> {
             delayed: List::default(),
             turn: 0,
             noticed: false,
-            moved: false,
         })
     }
 

@@ -7,8 +7,10 @@
 
 pub(crate) mod api;
 pub(crate) mod broker;
+pub(crate) mod chain;
 pub(crate) mod connection;
 mod exchange;
+pub(crate) mod leaders;
 mod life;
 pub(crate) mod receive;
 mod refresh;

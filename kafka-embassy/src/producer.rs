@@ -108,16 +108,13 @@ impl<'d, M: RawMutex> Producer<'d, M> {
         .await
     }
 
-    /// Sends what was taken without waiting for batches to fill, and waits until all of it is resolved and the runner
-    /// has told so.
+    /// Sends what was taken so far without waiting for batches to fill, and waits until all of that, and nothing that is
+    /// taken later, is resolved and the runner has told so.
     pub async fn flush(&self) {
-        self.shared.with(|inner, now| {
-            inner.core.flush(now);
-            inner.flushed = false;
-        });
+        let mark = self.shared.with(|inner, now| inner.core.flush(now));
         poll_fn(|cx| {
             self.shared.peek(|inner| {
-                if inner.flushed {
+                if inner.told >= mark {
                     return Poll::Ready(());
                 }
                 inner.users.register(cx.waker());

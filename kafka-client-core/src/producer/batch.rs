@@ -4,6 +4,7 @@ use kafka_proto::ErrorCode;
 use kafka_proto::record::{BatchBuilder, Stamp};
 
 use crate::metadata::TopicId;
+use crate::net::chain::Chained;
 use crate::storage::{Mem, NIL};
 use crate::time::Instant;
 
@@ -66,6 +67,9 @@ pub enum SendError {
     FrameTooSmall,
     /// The batch could not be compressed.
     Compression,
+    /// An adapter's word: what became of it is not known yet, and cannot be waited for where somebody asked, in a
+    /// callback of the client that sends it.
+    InCallback,
 }
 
 impl core::fmt::Display for SendError {
@@ -82,6 +86,9 @@ impl core::fmt::Display for SendError {
                 f.write_str("the request does not fit the frame memory that was lent")
             }
             SendError::Compression => f.write_str("the batch could not be compressed"),
+            SendError::InCallback => {
+                f.write_str("its result cannot be waited for in a callback of its producer")
+            }
         }
     }
 }
@@ -173,6 +180,8 @@ pub(crate) struct Batch<'m> {
     pub(crate) next: u32,
     /// Next in the same request.
     pub(crate) chain: u32,
+    /// The life of its topic when the request was made.
+    pub(crate) asked_life: u8,
     /// Neighbours by age among all batches that are in use and not resolved.
     pub(crate) older: u32,
     pub(crate) newer: u32,
@@ -208,10 +217,21 @@ impl Default for Batch<'_> {
             counted_on: NIL,
             next: NIL,
             chain: NIL,
+            asked_life: 0,
             older: NIL,
             newer: NIL,
             serial: 0,
         }
+    }
+}
+
+impl Chained for Batch<'_> {
+    fn chain(&mut self) -> &mut u32 {
+        &mut self.chain
+    }
+
+    fn asked(&self, _index: u32) -> (u32, u8) {
+        (self.partition, self.asked_life)
     }
 }
 

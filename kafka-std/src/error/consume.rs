@@ -88,7 +88,14 @@ impl fmt::Display for ConsumeError {
     }
 }
 
-impl std::error::Error for ConsumeError {}
+impl std::error::Error for ConsumeError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            ConsumeError::Unavailable(error) => Some(error),
+            _ => None,
+        }
+    }
+}
 
 impl From<Unavailable> for ConsumeError {
     fn from(error: Unavailable) -> Self {

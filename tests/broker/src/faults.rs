@@ -177,9 +177,11 @@ impl Cluster {
         }
     }
 
-    /// Every partition forgets its idempotent producers, as after `producer.id.expiration.ms`.
-    pub fn expire_producers(&mut self) {
-        self.topics.partitions_mut().for_each(|(_, _, p)| p.producers.clear());
+    /// Every partition forgets the idempotent producers that wrote nothing to it for `idle_us` microseconds, as after a
+    /// `producer.id.expiration.ms` of that length; never one with an open transaction.
+    pub fn expire_producers(&mut self, idle_us: u64) {
+        let Some(before) = self.now.checked_sub(idle_us) else { return };
+        self.topics.partitions_mut().for_each(|(_, _, p)| p.producers.expire(before));
     }
 
     /// Deletes a topic. False: there is none.
@@ -224,6 +226,11 @@ impl Cluster {
     /// All coordinators answer COORDINATOR_LOAD_IN_PROGRESS until `until` (monotonic microseconds).
     pub fn coordinators_loading(&mut self, until: u64) {
         self.faults.coordinators_loading_until = until;
+    }
+
+    /// The feature `transaction.version` is finalized at this level, 0 to 2; it only goes up.
+    pub fn upgrade_transactions(&mut self, level: i16) {
+        self.config.transaction_version = level.clamp(self.config.transaction_version, 2);
     }
 
     /// All coordinators move on to the next node.

@@ -63,7 +63,7 @@ fn idempotence_knows_duplicates_gaps_and_old_epochs() {
     assert_eq!(b.produce(0, 0, -1, &stamped(&["x"], 5, 0, 6)), (ErrorCode::INVALID_PRODUCER_EPOCH, -1));
     assert_eq!(b.produce(0, 0, -1, &stamped(&["x"], 5, 2, 0)), (ErrorCode::NONE, 6));
     assert_eq!(b.cluster.log("t", 0).unwrap().len(), 7);
-    b.cluster.expire_producers();
+    b.cluster.expire_producers(0);
     assert_eq!(b.produce(0, 0, -1, &stamped(&["x"], 5, 0, 77)), (ErrorCode::NONE, 7), "no state accepts any");
 }
 
