@@ -261,6 +261,9 @@ impl<'m> Producer<'m> {
         if self.txn.is_on() && self.txn.state != TransactionState::Open {
             return Err(AppendError::Transaction(self.txn.state));
         }
+        if record.timestamp < -1 {
+            return Err(AppendError::BadTimestamp(record.timestamp));
+        }
         let partitions = self.net.topics.topics[topic.0].partitions;
         if partitions == 0 {
             return Err(self.no_partitions(topic));

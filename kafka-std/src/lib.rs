@@ -62,7 +62,7 @@
 //! | who chooses the partition | `producer/append.rs`; turns: `producer/partitioning.rs` |
 //! | what interceptors see | `producer/interceptor.rs` |
 //! | what comes back of a record that was not written | `producer/returned.rs` |
-//! | settings | `config/table.rs`: a row each; `tests/options.rs` has a test for each |
+//! | settings | `config/table.rs`: a row each; `docs/PRODUCER.md` names the test of each |
 //! | consuming | `consumer.rs`, `consumer/records.rs` |
 #![deny(unsafe_code)]
 #![deny(missing_docs)]

@@ -22,6 +22,7 @@ pub use builder::ProducerBuilder;
 pub(crate) use builder::ProducerSettings;
 pub use delivery::{Cause, Delivery, DeliveryError, DeliveryResult, RecordMetadata};
 pub use interceptor::{Interceptor, Outgoing};
+pub use kafka_client_core::metrics::{Histogram, ProducerMetrics};
 pub use kafka_client_core::producer::{DefaultPartitioner, Partitioner, Partitions};
 pub use partitioning::RoundRobin;
 pub use record::{Destination, Header, Record, Topic};
@@ -116,6 +117,16 @@ impl Producer {
             self.handle.shared.wake();
         }
         Ok(topic)
+    }
+
+    /// What the producer has done so far: counters and histograms, copied.
+    pub fn metrics(&self) -> ProducerMetrics {
+        *self.handle.shared.lock().core.metrics()
+    }
+
+    /// How many batches are in `buffer.memory`: filling, under way, or told of at the moment.
+    pub fn batches_in_use(&self) -> usize {
+        self.handle.shared.lock().core.slots_in_use()
     }
 
     /// Sends a record. Waits for room in `buffer.memory` and for the topic's partitions up to `max.block.ms`, but

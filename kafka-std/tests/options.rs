@@ -1,4 +1,4 @@
-//! Every option of the producer does what its name says. [`TABLE`] says where each is shown.
+//! Every option of the producer does what its name says. `docs/PRODUCER.md` says where each is shown.
 
 mod common;
 
@@ -14,65 +14,6 @@ use kafka_proto::ApiKey;
 use kafka_std::{ErrorCode, Producer, Record, SendError, TransactionError};
 
 const SECONDS: Duration = Duration::from_secs(20);
-
-/// An option, and the test that shows its effect. A unit test of the settings sees to it that none is left out.
-const TABLE: &[(&str, &str)] = &[
-    ("bootstrap.servers", "one_of_two_servers_is_enough"),
-    ("client.id", "the_client_id_is_in_the_requests"),
-    ("request.timeout.ms", "half_a_frame_and_silence_end_with_a_new_connection"),
-    ("retry.backoff.ms", "retries_are_counted_and_spaced"),
-    ("retry.backoff.max.ms", "retries_are_counted_and_spaced"),
-    ("reconnect.backoff.ms", "connections_are_tried_again_as_often_as_the_backoff_says"),
-    ("reconnect.backoff.max.ms", "connections_are_tried_again_as_often_as_the_backoff_says"),
-    ("socket.connection.setup.timeout.ms", "a_connection_that_does_not_open_is_given_up"),
-    ("connections.max.idle.ms", "idle_connections_are_closed"),
-    ("metadata.max.age.ms", "metadata_is_asked_for_again_when_it_is_old"),
-    ("send.buffer.bytes", "socket_buffers_have_the_size_asked_for"),
-    ("receive.buffer.bytes", "socket_buffers_have_the_size_asked_for"),
-    ("allow.auto.create.topics", "topics_are_created_only_if_that_is_allowed"),
-    ("acks", "acks_says_whose_word_counts"),
-    ("enable.idempotence", "idempotence_gives_batches_a_producer_id"),
-    ("max.in.flight.requests.per.connection", "so_many_requests_are_under_way_and_no_more"),
-    ("batch.size", "batches_take_so_many_bytes"),
-    ("linger.ms", "a_batch_lingers"),
-    ("buffer.memory", "a_full_pool_pushes_back_and_the_record_can_be_sent_again"),
-    ("queue.buffering.max.kbytes", "the_pool_in_kilobytes_is_the_same_pool"),
-    ("max.block.ms", "a_full_pool_pushes_back_and_the_record_can_be_sent_again"),
-    ("max.request.size", "a_record_that_is_refused_says_why"),
-    ("compression.type", "every_codec_is_written_and_read_back"),
-    ("compression.gzip.level", "levels_change_the_size_or_are_refused"),
-    ("compression.lz4.level", "levels_change_the_size_or_are_refused"),
-    ("compression.zstd.level", "levels_change_the_size_or_are_refused"),
-    ("retries", "retries_are_counted_and_spaced"),
-    ("delivery.timeout.ms", "an_answer_that_never_comes_is_indeterminate"),
-    ("partitioner.class", "turns_are_even_for_each_topic_by_itself_and_pass_over_what_is_down"),
-    ("partitioner", "keys_can_be_ignored_and_loads_too"),
-    ("partitioner.ignore.keys", "keys_can_be_ignored_and_loads_too"),
-    (
-        "partitioner.adaptive.partitioning.enable",
-        "a_broker_that_does_not_keep_up_gets_less_unless_that_is_switched_off",
-    ),
-    ("partitioner.availability.timeout.ms", "a_partition_that_cannot_be_sent_to_gets_nothing"),
-    ("transactional.id", "a_newer_producer_fences_an_older_one_and_offsets_go_with_the_commit"),
-    ("transaction.timeout.ms", "a_transaction_left_open_is_aborted_by_the_coordinator"),
-];
-
-/// Where the tests stand.
-const FILES: [&str; 5] = [
-    include_str!("options.rs"),
-    include_str!("trouble.rs"),
-    include_str!("partitioner.rs"),
-    include_str!("transactions.rs"),
-    include_str!("compression.rs"),
-];
-
-#[test]
-fn the_table_names_tests_that_there_are() {
-    for (option, test) in TABLE {
-        let is = format!("#[test]\nfn {test}() {{");
-        assert!(FILES.iter().any(|file| file.contains(&is)), "{option}: no test {test}");
-    }
-}
 
 fn producer(server: &Server, settings: &[(&str, &str)]) -> Producer {
     at(&server.bootstrap(), settings)
@@ -119,6 +60,18 @@ fn the_client_id_is_in_the_requests() {
     let producer = at(&address.to_string(), &[("client.id", "kiln-3-gateway")]);
     producer.topic("t").unwrap();
     until("the client id", || heard.lock().unwrap().windows(14).any(|w| w == b"kiln-3-gateway"));
+}
+
+#[test]
+fn brokers_are_told_who_asks() {
+    let (address, heard, _) = silent();
+    let producer = at(&address.to_string(), &[]);
+    producer.topic("t").unwrap();
+    // KIP-511: in a compact string, its length plus one before it.
+    let (name, version) = ("kafka-client-core", env!("CARGO_PKG_VERSION"));
+    let words: Vec<u8> =
+        [name, version].iter().flat_map(|w| [&[w.len() as u8 + 1], w.as_bytes()].concat()).collect();
+    until("name and version", || heard.lock().unwrap().windows(words.len()).any(|w| w == words));
 }
 
 /// Produce requests that a broker refuses for now until the record is given up or has gone; how many were sent.

@@ -109,6 +109,7 @@ fn nonsense_is_an_error_at_the_call_and_nothing_is_queued_or_lost() {
     let all = [to("1"), to("7"), to("2")];
     assert_eq!(producer.send_all(&all, &mut deliveries).unwrap_err(), nonsense);
     assert_eq!(deliveries.len(), 1, "those before it were taken");
+    assert_eq!(producer.send_all_with(&[to("7"), to("2")], 1).unwrap_err(), nonsense);
     // A panic is the caller's, and the producer goes on.
     assert!(catch_unwind(AssertUnwindSafe(|| producer.send(to("panic")))).is_err());
     let after = producer.send(to("0")).unwrap();

@@ -3,6 +3,7 @@
 //! Each rule is a function from a file (or from the whole tree) to problems, with tests that show it bad samples.
 
 mod allow;
+mod claims;
 mod crates;
 mod length;
 mod panics;
@@ -10,6 +11,7 @@ mod source;
 mod tree;
 mod words;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::shell::{Result, Shell, root};
@@ -42,6 +44,7 @@ pub fn tidy(args: &[String]) -> Result {
     let files = files()?;
     let mut problems = tree::check(&files);
     problems.extend(crates::check()?);
+    let (mut tests, mut documents) = (BTreeSet::new(), Vec::new());
     for path in &files {
         // What is not text (a corpus, a picture) has no style.
         let Ok(text) = std::fs::read_to_string(root().join(path)) else { continue };
@@ -50,8 +53,12 @@ pub fn tidy(args: &[String]) -> Result {
             let source = Source::new(path, &text);
             problems.extend(length::check(&source));
             problems.extend(panics::check(&source));
+            tests.extend(claims::tests(path, &text));
+        } else if claims::is_document(path) {
+            documents.push((path, text));
         }
     }
+    problems.extend(documents.iter().flat_map(|(path, text)| claims::check(path, text, &tests)));
     problems.retain(|problem| !allow::allowed(&problem.path, problem.rule));
     problems.extend(allow::stale(&files));
     problems.iter().for_each(|problem| println!("{problem}"));

@@ -62,6 +62,8 @@ pub enum AppendError {
         /// `max.request.size`, or the size of a slot where memory cannot be allocated.
         max: usize,
     },
+    /// Its timestamp is negative, and not −1 for unknown.
+    BadTimestamp(i64),
     /// The producer is transactional, and no transaction is open.
     Transaction(TransactionState),
     /// The producer is closed, or was refused by the cluster for good.
@@ -82,6 +84,9 @@ impl core::fmt::Display for AppendError {
             }
             AppendError::TooLarge { size, max } => {
                 write!(f, "the record needs a batch of {size} bytes, and the largest allowed is {max}")
+            }
+            AppendError::BadTimestamp(ms) => {
+                write!(f, "timestamp {ms}: must be milliseconds since 1970, or -1 for unknown")
             }
             AppendError::Transaction(state) => TransactionError::WrongState(*state).fmt(f),
             AppendError::Closed => f.write_str("the producer is closed"),

@@ -132,3 +132,17 @@ impl<'m> Producer<'m> {
         self.identity.attempts = self.identity.attempts.saturating_add(1);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_the_last_epoch_comes_another_id() {
+        let mut identity = Identity { id: 7, epoch: i16::MAX - 1, ..Identity::default() };
+        identity.bump();
+        assert_eq!((identity.id, identity.epoch), (7, i16::MAX));
+        identity.bump();
+        assert!(!identity.is_known() && identity.epoch == -1, "{identity:?}");
+    }
+}

@@ -93,7 +93,7 @@ impl Producer<'_> {
         for error in named.iter().filter(|_| sound && fits) {
             let Some(index) = index_of(error.batch_index) else { continue };
             let remark = error.batch_index_error_message.and_then(Remark::copied).unwrap_or_default();
-            let _ = self.rejections.push(Rejection { slot, index: first + index, remark });
+            let _ = self.rejections.push(Rejection { slot, index: first.saturating_add(index), remark });
         }
         if let Some(remark) = answer.error_message.and_then(Remark::copied) {
             let _ = self.rejections.push(Rejection { slot, index: NIL, remark });

@@ -1,6 +1,10 @@
 //! Records arrive, exactly once and in order, whatever the network makes of the bytes.
 
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use async_io::Timer;
@@ -109,4 +113,47 @@ fn of_a_refused_batch_each_record_has_its_own_outcome() {
     let named = Outcome::NotWritten(SendError::Broker(ErrorCode::INVALID_RECORD));
     assert_eq!(*outcomes.borrow(), [beside, named, beside]);
     assert_eq!(producer.tally(), Tally { acked: 0, not_written: 3, indeterminate: 0 });
+}
+
+/// The waker of one task among several: who is not woken is not polled.
+struct Own {
+    woken: AtomicBool,
+    parent: Waker,
+}
+
+impl Wake for Own {
+    fn wake(self: Arc<Self>) {
+        self.woken.store(true, Ordering::SeqCst);
+        self.parent.wake_by_ref();
+    }
+}
+
+/// There is room for four wakers, and seldom any for a record.
+#[test]
+fn more_tasks_than_there_is_room_for_wakers_all_get_their_turn() {
+    let server = broker(1);
+    let (producer, mut runner) = client::<1>(&server.bootstrap(), usize::MAX);
+    let (count, each) = (7, 100);
+    let mut tasks = Vec::new();
+    let all = poll_fn(|cx| {
+        if tasks.is_empty() {
+            for task in 0..count {
+                let own = Own { woken: AtomicBool::new(true), parent: cx.waker().clone() };
+                let sending = Box::pin(send(producer, task * each, (task + 1) * each));
+                tasks.push((Arc::new(own), Some(sending)));
+            }
+        }
+        for (own, sending) in &mut tasks {
+            let waker = Waker::from(own.clone());
+            if own.woken.swap(false, Ordering::SeqCst)
+                && let Some(task) = sending
+                && task.as_mut().poll(&mut Context::from_waker(&waker)).is_ready()
+            {
+                *sending = None;
+            }
+        }
+        if tasks.iter().all(|(_, sending)| sending.is_none()) { Poll::Ready(()) } else { Poll::Pending }
+    });
+    block_on(or(all, async { runner.run(|_| {}).await }));
+    assert_eq!(producer.tally(), Tally { acked: count * each, not_written: 0, indeterminate: 0 });
 }

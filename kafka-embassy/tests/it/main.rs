@@ -3,4 +3,5 @@
 mod cancel;
 mod deliver;
 mod host;
+mod illegal;
 mod setup;

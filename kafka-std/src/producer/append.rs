@@ -88,9 +88,6 @@ impl Producer {
             },
         };
         let timestamp = record.timestamp.unwrap_or(wall_ms);
-        if timestamp < -1 {
-            return (Err(refusal(SendError::BadTimestamp(timestamp))), false);
-        }
         let new = NewRecord { key: record.key, value: record.value, headers: record.headers, timestamp };
         let partition = match record.partition {
             None if state.partitioner.is_some() => state.choose(topic, &new),
@@ -310,6 +307,7 @@ fn refused(
             SendError::NoSuchPartition { topic: name(), partition: partition.unwrap_or(0), partitions }
         }
         AppendError::TooLarge { size, max } => SendError::TooLarge { size, max },
+        AppendError::BadTimestamp(ms) => SendError::BadTimestamp(ms),
         AppendError::Transaction(TransactionState::AbortOnly(code)) => SendError::MustAbort(code),
         AppendError::Transaction(TransactionState::Failed(code)) => SendError::Refused(code),
         error @ AppendError::Transaction(_) => SendError::WrongState(error.to_string()),

@@ -21,6 +21,7 @@ use crate::error::{ConfigError, Error};
 use crate::io::{Drive, start};
 
 /// What only producers have.
+#[derive(Debug)]
 pub(crate) struct ProducerSettings {
     pub(crate) core: ProducerConfig,
     pub(crate) max_block: Duration,
@@ -36,7 +37,7 @@ pub(crate) struct ProducerSettings {
 }
 
 /// `compression.<codec>.level`.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Levels {
     pub(crate) gzip: Option<i32>,
     pub(crate) lz4: Option<i32>,
@@ -287,4 +288,45 @@ impl ProducerBuilder {
 
 fn micros(time: Duration) -> kafka_client_core::time::Duration {
     kafka_client_core::time::Duration(u64::try_from(time.as_micros()).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{COMMON, Row, Use};
+
+    /// The rows of the options in `docs/PRODUCER.md`: name and default, none where there is none.
+    fn documented() -> Vec<(String, Option<String>)> {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/PRODUCER.md");
+        let text = std::fs::read_to_string(file).unwrap();
+        let options = text.split("\n## ").find(|part| part.starts_with("Options\n")).unwrap();
+        let rows = options.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | "));
+        let value =
+            |rest: &str| Some(rest.strip_prefix('`')?.split_once('`')?.0.trim_matches('"').to_owned());
+        rows.map(|(name, rest)| (name.to_owned(), value(rest))).collect()
+    }
+
+    #[test]
+    fn every_setting_is_documented_with_its_default() {
+        fn set<S>(table: &[Row<S>]) -> Vec<&'static str> {
+            table.iter().filter(|row| matches!(row.2, Use::Set(_))).map(|row| row.0).collect()
+        }
+        let rows = documented();
+        let mut names: Vec<&str> = rows.iter().map(|row| &*row.0).collect();
+        let mut there = [set(COMMON), set(PRODUCER)].concat();
+        names.sort_unstable();
+        there.sort_unstable();
+        assert_eq!(names, there);
+
+        let shown = |builder: &ProducerBuilder| format!("{:?} {:?}", builder.common, builder.settings);
+        // These two depend on others unless they are asked for.
+        let builder = ProducerBuilder::new().set("enable.idempotence", "true").unwrap();
+        let mut builder = builder.set("max.in.flight.requests.per.connection", "5").unwrap();
+        let before = shown(&builder);
+        for (name, default) in rows {
+            let Some(default) = default else { continue };
+            builder = builder.set(&name, &default).unwrap();
+            assert_eq!(shown(&builder), before, "{name}: {default} is not the default");
+        }
+    }
 }

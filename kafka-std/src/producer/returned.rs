@@ -54,6 +54,9 @@ impl OwnedRecord {
     }
 }
 
+/// A record that made a broker refuse its batch: its index, its error, what the broker said of it.
+type Rejected = (u32, Cause, Option<Box<str>>);
+
 /// A batch that came back, or a part of one.
 pub(super) struct Returned {
     /// The index of its first record in the whole.
@@ -61,8 +64,8 @@ pub(super) struct Returned {
     bytes: Box<[u8]>,
     /// The records of a compressed one, once somebody asked.
     plain: OnceLock<Vec<u8>>,
-    /// The records that made the broker refuse it, where it named them: index, error, what it said.
-    rejected: Vec<(u32, Cause, Option<Box<str>>)>,
+    /// The records that made the broker refuse it, where it named them, by their index.
+    rejected: Vec<Rejected>,
     /// What the broker said of all of it.
     refusal: Option<Box<str>>,
 }
@@ -71,28 +74,35 @@ impl Returned {
     /// What the core still knows of a delivery that says `NotWritten`.
     pub(super) fn of(producer: &mut core::Producer<'_>, delivery: &core::Delivery) -> Returned {
         let owned = |e: RecordError<'_>| (e.index, e.error, e.message.map(Box::from));
+        let mut rejected: Vec<_> = producer.record_errors(delivery).map(owned).collect();
+        rejected.sort_by_key(|(index, ..)| *index);
         Returned {
             first: delivery.first,
-            rejected: producer.record_errors(delivery).map(owned).collect(),
+            rejected,
             refusal: producer.refusal(delivery).map(Box::from),
             bytes: producer.returned(delivery).unwrap_or_default().into(),
             plain: OnceLock::new(),
         }
     }
 
+    fn named(&self, index: u32) -> Option<&Rejected> {
+        let at = self.rejected.binary_search_by_key(&index, |(index, ..)| *index).ok()?;
+        self.rejected.get(at)
+    }
+
     /// What the record at `index` of the whole batch failed with, where it is not the same for all of them.
     pub(super) fn cause(&self, index: u32) -> Option<Cause> {
-        let named = self.rejected.iter().find(|(i, ..)| *i == index).map(|(_, cause, _)| *cause);
+        let named = self.named(index).map(|(_, cause, _)| *cause);
         named.or((!self.rejected.is_empty()).then_some(Cause::BatchRefused))
     }
 
     /// What the broker said of the record at `index`, or else of the batch.
     pub(super) fn message(&self, index: u32) -> Option<&str> {
-        if self.cause(index) == Some(Cause::BatchRefused) {
-            return None;
+        match self.named(index) {
+            Some((.., Some(message))) => Some(message),
+            None if !self.rejected.is_empty() => None,
+            _ => self.refusal.as_deref(),
         }
-        let named = self.rejected.iter().find(|(i, ..)| *i == index);
-        named.and_then(|(.., message)| message.as_deref()).or(self.refusal.as_deref())
     }
 
     pub(super) fn first(&self) -> u32 {

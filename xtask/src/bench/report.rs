@@ -21,6 +21,8 @@ pub struct Result {
     p99_us: f64,
     idle_kb: f64,
     peak_kb: f64,
+    /// Of the compressor alone on the same batches; 0 where that was not measured.
+    codec_ns: f64,
     pub errors: u64,
 }
 
@@ -34,6 +36,7 @@ impl Result {
             p99_us: number("p99_us"),
             idle_kb: number("idle_rss_kb"),
             peak_kb: number("maxrss_kb"),
+            codec_ns: number("codec_ns_rec"),
             errors: number("errors") as u64,
         }
     }
@@ -47,6 +50,7 @@ impl Result {
             p99_us: self.p99_us.min(other.p99_us),
             idle_kb: self.idle_kb.min(other.idle_kb),
             peak_kb: self.peak_kb.min(other.peak_kb),
+            codec_ns: self.codec_ns.min(other.codec_ns),
             errors: self.errors.max(other.errors),
         }
     }
@@ -138,10 +142,29 @@ impl Report {
                 let peaks = row("– its peak of resident memory", "MiB", columns, peak);
                 let _ = writeln!(text, "{peaks}{}", if ratios { " – |" } else { "" });
             }
+            for (what, part) in CODEC_PARTS {
+                let cell = |name: &str| {
+                    let best = self.best(work, name).filter(|best| best.codec_ns > 0.0)?;
+                    Some(format!("{:.0}", part(&best)))
+                };
+                if columns.iter().any(|name| cell(name).is_some()) {
+                    let cells = row(what, unit(Measure::Cpu), columns, cell);
+                    let _ = writeln!(text, "{cells}{}", if ratios { " – |" } else { "" });
+                }
+            }
         }
         text
     }
 }
+
+/// A part of a result.
+type Part = fn(&Result) -> f64;
+
+/// What the CPU time of a workload with compression is made of.
+const CODEC_PARTS: [(&str, Part); 2] = [
+    ("– of that the compressor alone, on the same batches", |best| best.codec_ns),
+    ("– and the client without it", |best| best.cpu_ns - best.codec_ns),
+];
 
 fn row(what: &str, unit: &str, columns: &[&str], cell: impl Fn(&str) -> Option<String>) -> String {
     let cells: Vec<String> = columns.iter().map(|name| cell(name).unwrap_or("–".to_owned())).collect();
@@ -174,5 +197,19 @@ mod tests {
         let text = report.markdown(&[&WORKLOADS[0]]);
         assert!(text.contains("| ns of CPU per record | 60 | 30 | 2.00 |"), "{text}");
         assert_eq!(text.matches("## ").count(), 1, "a table without results: {text}");
+        assert!(!text.contains("compressor"), "{text}");
+    }
+
+    #[test]
+    fn the_compressor_alone_is_told_apart() {
+        let mut report = Report::new(vec![THIS, "other"]);
+        for (cpu, codec) in [(230, 170), (225, 172)] {
+            let line = format!("{{\"cpu_ns_rec\":{cpu},\"codec_ns_rec\":{codec}}}");
+            report.add(&WORKLOADS[0], THIS, Result::parse(&line));
+        }
+        report.add(&WORKLOADS[0], "other", Result::parse("{\"cpu_ns_rec\":500}"));
+        let text = report.markdown(&[&WORKLOADS[0]]);
+        assert!(text.contains("on the same batches | ns of CPU per record | 170 | – |"), "{text}");
+        assert!(text.contains("without it | ns of CPU per record | 55 | – |"), "{text}");
     }
 }

@@ -79,8 +79,10 @@ workloads! {
     Clients: 3 {
         "sink-100-16" "produce 100 B, batches of 16 KiB, to the sink": Sink "produce" 5 * M, 100 B, 16 KiB, "none", Cpu;
         "sink-100-128" "produce 100 B, 128 KiB, to the sink": Sink "produce" 5 * M, 100 B, 128 KiB, "none", Cpu;
+        "sink-100-16-lz4" "produce 100 B, batches of 16 KiB, lz4, to the sink": Sink "produce" 3 * M, 100 B, 16 KiB, "lz4", Cpu;
         "sink-100-128-lz4" "produce 100 B, 128 KiB, lz4, to the sink": Sink "produce" 3 * M, 100 B, 128 KiB, "lz4", Cpu;
         "sink-1k-16" "produce 1 KiB, 16 KiB, to the sink": Sink "produce" M / 2, 1024 B, 16 KiB, "none", Cpu;
+        "sink-1k-16-lz4" "produce 1 KiB, 16 KiB, lz4, to the sink": Sink "produce" M / 2, 1024 B, 16 KiB, "lz4", Cpu;
         "sink-1k-128" "produce 1 KiB, 128 KiB, to the sink": Sink "produce" M / 2, 1024 B, 128 KiB, "none", Cpu;
         "produce-100" "produce 100 B, 16 KiB, to Kafka": Kafka "produce" 2 * M, 100 B, 16 KiB, "none", Rate;
         "consume-100" "consume 100 B, from Kafka": Kafka "consume" 3 * M, 100 B, 16 KiB, "none", Cpu;

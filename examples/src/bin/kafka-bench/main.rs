@@ -6,8 +6,10 @@
 //! `buffer.memory` (33554432), `DATA` a file of payloads of `SIZE` bytes back to back (made up when absent), `RATE`
 //! records per second for e2e (1000), `SEND` how records are sent (`window`: a delivery each, kept in a window; `all`: 64
 //! per lock; `token`: a handler), `THREADS` (1).
-//! Prints one line of JSON; CPU time is that of this process, user and system.
+//! Prints one line of JSON; CPU time is that of this process, user and system. With a codec, `codec_ns_rec` is the CPU time
+//! of the compressor alone on the same batches, measured after it.
 
+mod codec;
 mod consume;
 mod measure;
 mod produce;

@@ -32,19 +32,17 @@ impl Section {
         Section { usage: usage(), start: Instant::now() }
     }
 
-    /// Prints the line for `n` records of `bytes` together; `extra` begins with a comma.
-    pub fn report(&self, n: usize, bytes: u64, extra: &str) {
+    /// Its end.
+    pub fn stop(&self) -> Measured {
         let wall = self.start.elapsed().as_secs_f64();
         let now = usage();
         let (user, sys) = (now.user - self.usage.user, now.system - self.usage.system);
-        println!(
-            "{{\"n\":{n},\"wall\":{wall:.4},\"rps\":{:.0},\"mbps\":{:.2},\"user\":{user:.4},\"sys\":{sys:.4},\
-             \"cpu_ns_rec\":{:.1},\"maxrss_kb\":{}{extra}}}",
-            n as f64 / wall,
-            bytes as f64 / wall / 1e6,
-            (user + sys) * 1e9 / n.max(1) as f64,
-            now.rss_max_kb,
-        );
+        Measured { wall, user, sys, rss_max_kb: now.rss_max_kb }
+    }
+
+    /// Ends it, and prints the line for `n` records of `bytes` together; `extra` begins with a comma.
+    pub fn report(&self, n: usize, bytes: u64, extra: &str) {
+        self.stop().report(n, bytes, extra);
     }
 
     /// Prints the line for one latency per record.
@@ -65,6 +63,34 @@ impl Section {
             at(1.0),
         );
         self.report(latencies.len(), 0, &extra);
+    }
+}
+
+/// What a section came to.
+pub struct Measured {
+    wall: f64,
+    user: f64,
+    sys: f64,
+    rss_max_kb: i64,
+}
+
+impl Measured {
+    /// CPU time of the process, user and system, in ns.
+    pub fn cpu_ns(&self) -> f64 {
+        (self.user + self.sys) * 1e9
+    }
+
+    /// Prints the line for `n` records of `bytes` together; `extra` begins with a comma.
+    pub fn report(&self, n: usize, bytes: u64, extra: &str) {
+        let Measured { wall, user, sys, rss_max_kb } = self;
+        println!(
+            "{{\"n\":{n},\"wall\":{wall:.4},\"rps\":{:.0},\"mbps\":{:.2},\"user\":{user:.4},\"sys\":{sys:.4},\
+             \"cpu_ns_rec\":{:.1},\"maxrss_kb\":{}{extra}}}",
+            n as f64 / wall,
+            bytes as f64 / wall / 1e6,
+            self.cpu_ns() / n.max(1) as f64,
+            rss_max_kb,
+        );
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use kafka_std::{Delivery, Error, Producer, Record};
 
 use crate::measure::{Section, rss_kb};
-use crate::{Args, env, env_number, payloads, producer};
+use crate::{Args, codec, env, env_number, payloads, producer};
 
 /// Deliveries kept before the oldest is looked at.
 const WINDOW: usize = 50_000;
@@ -51,8 +51,10 @@ pub fn throughput(args: &Args) -> Result<(), Error> {
     if !producer.flush(PATIENCE) {
         failed.fetch_add(1, Ordering::Relaxed);
     }
-    let errors = failed.load(Ordering::Relaxed);
-    section.report(args.n, (args.n * args.size) as u64, &format!(",\"errors\":{errors}"));
+    let (measured, errors) = (section.stop(), failed.load(Ordering::Relaxed));
+    let codec = codec::alone(&args.compression, args.n, args.size, &payloads, &producer.metrics());
+    let codec = codec.map_or(String::new(), |ns| format!(",\"codec_ns_rec\":{ns:.1}"));
+    measured.report(args.n, (args.n * args.size) as u64, &format!(",\"errors\":{errors}{codec}"));
     Ok(())
 }
 
