@@ -210,7 +210,7 @@ impl Fetched<'_> {
             },
         };
         Some(Ok(FetchedBatch {
-            topic: TopicId(chunk.topic),
+            topic: TopicId::first_at(chunk.topic),
             partition: chunk.number,
             high_watermark: chunk.high_watermark,
             next_offset: batch.next_offset(),
@@ -266,11 +266,11 @@ impl Fetched<'_> {
 
 /// The chunk at hand ends here: its partition waits for a seek once the guard is released.
 fn unreadable(chunks: &mut Storage<'_, Chunk>, at: usize, base: i64, next: i64, why: Why) -> Unreadable {
-    let mut place = (TopicId(0), -1);
+    let mut place = (TopicId::default(), -1);
     if let Some(chunk) = chunks.get_mut(at) {
         chunk.corrupt = Some((base, next));
         chunk.start = chunk.end;
-        place = (TopicId(chunk.topic), chunk.number);
+        place = (TopicId::first_at(chunk.topic), chunk.number);
     }
     Unreadable { topic: place.0, partition: place.1, base, next, why }
 }

@@ -66,6 +66,7 @@ impl<'m> Producer<'m> {
 
     fn on_metadata(&mut self, now: Instant) {
         self.acc.cover(self.net.topics.partitions.len());
+        self.note_idle(now);
         for topic in self.net.topics.topics.indices() {
             if recalled!(B1ForgetOnUnknownTopic) && self.net.topics.topics[topic].error != ErrorCode::NONE {
                 self.acc.partitions.indices().for_each(|p| self.acc.partitions[p].next_sequence = 0);
