@@ -76,7 +76,7 @@ pub(crate) struct Topic<'m> {
     /// The first answer since it was last used; [`Instant::NEVER`] while it is in use.
     pub(crate) quiet_since: Instant,
     /// It was not used for so long that metadata is not asked for it.
-    pub(crate) is_idle: bool,
+    pub(crate) idle: bool,
     /// Partitions for which the lent tables have no room.
     pub(crate) without_room: u32,
 }
@@ -344,7 +344,9 @@ impl<'m> Topics<'m> {
 
     /// Whether some topic still has to be asked about.
     pub(crate) fn any_unknown(&self) -> bool {
-        self.topics.iter().any(|t| !t.is_idle && (t.partitions == 0 && !t.error_is_final() || t.rewinds > 0))
+        self.topics
+            .iter()
+            .any(|t| !t.is_idle() && (t.partitions == 0 && !t.error_is_final() || t.rewinds > 0))
     }
 }
 
@@ -356,6 +358,11 @@ impl Topic<'_> {
             1 => self.former,
             _ => Uuid::ZERO,
         }
+    }
+
+    /// Whether metadata is not asked for it.
+    pub(crate) fn is_idle(&self) -> bool {
+        cfg!(feature = "idle") && self.idle
     }
 
     /// Whether asking again cannot help.

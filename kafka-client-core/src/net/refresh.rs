@@ -284,24 +284,33 @@ impl<'a, 'm> Names<'a, 'm> {
     fn new(topics: &'a Topics<'m>) -> Self {
         Names { topics, next: Cell::new((0, 0)) }
     }
-}
 
-impl Source for Names<'_, '_> {
-    fn len(&self) -> usize {
-        self.topics.topics.iter().filter(|t| !t.is_idle).count()
-    }
-
-    fn write(&self, index: usize, w: &mut Writer<'_>) {
+    /// The place of the topic with this number among those in use.
+    fn place(&self, index: usize) -> u32 {
+        if !cfg!(feature = "idle") {
+            return u32::try_from(index).unwrap_or(NIL);
+        }
+        let topics = &self.topics.topics;
         let (mut number, mut place) = self.next.get();
         if number > index {
             (number, place) = (0, 0);
         }
-        let topics = &self.topics.topics;
-        while place < topics.len() && (topics[place].is_idle || number < index) {
-            number += usize::from(!topics[place].is_idle);
+        while place < topics.len() && (topics[place].is_idle() || number < index) {
+            number += usize::from(!topics[place].is_idle());
             place += 1;
         }
         self.next.set((index + 1, place + 1));
-        MetadataRequestTopic { name: Some(&*topics[place].name), ..MetadataRequestTopic::default() }.write(w);
+        place
+    }
+}
+
+impl Source for Names<'_, '_> {
+    fn len(&self) -> usize {
+        self.topics.topics.iter().filter(|t| !t.is_idle()).count()
+    }
+
+    fn write(&self, index: usize, w: &mut Writer<'_>) {
+        let topic = &self.topics.topics[self.place(index)];
+        MetadataRequestTopic { name: Some(&*topic.name), ..MetadataRequestTopic::default() }.write(w);
     }
 }

@@ -10,6 +10,9 @@ use crate::time::Instant;
 impl<'m> Producer<'m> {
     /// After an answer: a topic of which none, for `metadata.max.idle.ms`, found a batch is idle.
     pub(super) fn note_idle(&mut self, now: Instant) {
+        if !cfg!(feature = "idle") {
+            return;
+        }
         let topics = &mut self.net.topics.topics;
         for partition in self.acc.partitions.indices() {
             if self.acc.partitions[partition].queued > 0 {
@@ -19,15 +22,18 @@ impl<'m> Producer<'m> {
         for topic in topics.indices() {
             let entry = &mut topics[topic];
             entry.quiet_since = entry.quiet_since.min(now);
-            entry.is_idle = now.since(entry.quiet_since).0 >= self.config.metadata_max_idle.0;
+            entry.idle = now.since(entry.quiet_since).0 >= self.config.metadata_max_idle.0;
         }
     }
 
     /// Somebody wants to write to the topic.
     pub(super) fn note_use(&mut self, topic: u32) {
+        if !cfg!(feature = "idle") {
+            return;
+        }
         let entry = &mut self.net.topics.topics[topic];
         entry.quiet_since = Instant::NEVER;
-        if core::mem::take(&mut entry.is_idle) {
+        if core::mem::take(&mut entry.idle) {
             // Who leads its partitions may be long out of date.
             self.net.want_metadata();
         }
@@ -41,10 +47,10 @@ impl<'m> Producer<'m> {
             self.acc.pool.batches.iter().any(|b| b.place != Place::Free && of_topic(b.partition))
         };
         // Only the coordinator raises the epoch of a transactional producer.
-        let old = topics.topics.indices().find(|t| topics.topics[*t].is_idle && !holds(*t))?;
-        if self.txn.is_on() {
+        if self.txn.is_on() || !cfg!(feature = "idle") {
             return None;
         }
+        let old = topics.topics.indices().find(|t| topics.topics[*t].is_idle() && !holds(*t))?;
         self.forget_sequences(old);
         self.sticky[old] = Default::default();
         Some(self.net.topics.replace(old, name))
