@@ -334,7 +334,9 @@ impl<'m> Topics<'m> {
         // What is created just now, or was a moment ago, is unknown to some broker for a moment.
         let lacks_topic = topic.unknown >= UNKNOWN_MIN;
         let count = topic.partitions + topic.without_room;
-        let lacks_partition = topic.error == ErrorCode::NONE && meta.number.unsigned_abs() >= count;
+        // One that was registered since the request was made is not in the answer.
+        let answered = topic.error == ErrorCode::NONE && count > 0;
+        let lacks_partition = answered && meta.number.unsigned_abs() >= count;
         match topic.error {
             code if topic.error_is_final() => code,
             _ if lacks_topic || lacks_partition => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
@@ -478,5 +480,19 @@ pub(crate) mod tests {
             leader_after(&mut topics, ErrorCode::NONE, -1, -1);
         }
         assert_eq!(topics.partitions[0].epoch, 7);
+    }
+
+    #[test]
+    fn what_no_answer_was_about_is_not_refused() {
+        let mut topics = topics(Uuid::ZERO, 0);
+        let partitions = [0, 1].map(|number| topics.reserve(0, number));
+        let refusals = |topics: &Topics<'_>| partitions.map(|partition| topics.refusal(partition));
+        assert_eq!(refusals(&topics), [ErrorCode::NONE; 2]);
+        leader_after(&mut topics, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, -1, -1);
+        assert_eq!(refusals(&topics), [ErrorCode::NONE; 2], "it may be on its way");
+        leader_after(&mut topics, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, -1, -1);
+        assert_eq!(refusals(&topics), [ErrorCode::UNKNOWN_TOPIC_OR_PARTITION; 2]);
+        leader_after(&mut topics, ErrorCode::NONE, 0, 0);
+        assert_eq!(refusals(&topics), [ErrorCode::NONE, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION]);
     }
 }
