@@ -200,14 +200,14 @@ impl<'m> Consumer<'m> {
     }
 
     /// Takes back what was fetched. Records that were not handed out will be fetched again, and a partition with a
-    /// batch that could not be read waits for a seek.
+    /// batch or record that could not be read waits for a seek.
     pub fn release(&mut self, now: Instant, mut fetched: Fetched<'m>) {
         while let Some(chunk) = fetched.rx.chunks.pop() {
             let cursor = &mut self.cursors[chunk.partition];
             if cursor.version != chunk.version {
                 continue;
             }
-            if let Some((base, _)) = chunk.corrupt {
+            if let Some(base) = chunk.corrupt {
                 // Whoever read it has seen why.
                 cursor.outdate();
                 cursor.position = base;

@@ -106,8 +106,9 @@ fn step<'d, R: Resolver>(inner: &mut Inner<'d>, now: Instant) -> Step<'d> {
     if let Some(delivery) = inner.core.poll_delivery() {
         return Step::Delivered(delivery);
     }
-    if !inner.flushed && inner.core.is_flushed() {
-        inner.flushed = true;
+    let told = inner.core.resolved_to();
+    if inner.told < told {
+        inner.told = told;
         inner.users.wake();
     }
     Step::Wait(inner.core.poll_timeout())

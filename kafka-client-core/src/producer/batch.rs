@@ -56,6 +56,9 @@ pub enum SendError {
     TimedOut,
     /// The broker refused it.
     Broker(ErrorCode),
+    /// Of a record: the broker refused its batch for the sake of other records in it, and found nothing wrong with this
+    /// one (KIP-467). See [`record_errors`](super::Producer::record_errors).
+    BatchRefused,
     /// The connection was lost and `retries` are used up.
     Disconnected,
     /// The producer was closed or aborted before it was sent.
@@ -64,6 +67,9 @@ pub enum SendError {
     FrameTooSmall,
     /// The batch could not be compressed.
     Compression,
+    /// An adapter's word: what became of it is not known yet, and cannot be waited for where somebody asked, in a
+    /// callback of the client that sends it.
+    InCallback,
 }
 
 impl core::fmt::Display for SendError {
@@ -71,12 +77,18 @@ impl core::fmt::Display for SendError {
         match self {
             SendError::TimedOut => f.write_str("not acknowledged within delivery.timeout.ms"),
             SendError::Broker(code) => write!(f, "the broker answered {code}"),
+            SendError::BatchRefused => {
+                f.write_str("the broker refused its batch because of other records in it")
+            }
             SendError::Disconnected => f.write_str("the connection was lost and no retries are left"),
             SendError::Closed => f.write_str("the producer was closed first"),
             SendError::FrameTooSmall => {
                 f.write_str("the request does not fit the frame memory that was lent")
             }
             SendError::Compression => f.write_str("the batch could not be compressed"),
+            SendError::InCallback => {
+                f.write_str("its result cannot be waited for in a callback of its producer")
+            }
         }
     }
 }

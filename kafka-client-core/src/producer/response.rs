@@ -124,7 +124,10 @@ impl<'m> Producer<'m> {
             Verdict::OutOfOrder if self.acc.pool.batches[slot].behind => self.retry(now, slot, error),
             Verdict::OutOfOrder | Verdict::Renew => self.renew(now, slot, error),
             Verdict::Refused if code == ErrorCode::MESSAGE_TOO_LARGE && self.split(now, slot) => {}
-            Verdict::Refused => self.refuse(now, slot, error),
+            Verdict::Refused => {
+                self.note_rejections(slot, answer);
+                self.refuse(now, slot, error);
+            }
         }
     }
 

@@ -54,7 +54,7 @@ impl<'m> Producer<'m> {
             let Some(work) = self.net.brokers[broker].work.first_mut() else { break };
             let Some(partition) = delist(&mut self.acc.partitions, work, Wait::Ready) else { break };
             let queue = &self.acc.partitions[partition];
-            let slot = queue.sendable(&self.acc.pool.batches);
+            let slot = queue.sendable(now, &self.acc.pool.batches);
             let batch = &self.acc.pool.batches[slot];
             let full = !frame.parts.is_empty() && bytes.saturating_add(batch.len) > limit;
             if slot == NIL || full || queue.backoff_until > now {
@@ -269,6 +269,7 @@ impl<'m> Producer<'m> {
     pub(super) fn retry(&mut self, now: Instant, slot: u32, error: SendError) {
         let batch = &mut self.acc.pool.batches[slot];
         let partition = batch.partition;
+        self.acc.partitions[partition].unestablish();
         if batch.outcome.is_some() {
             // It was resolved while it was under way; now its slot is free.
             self.unpin(slot);
@@ -311,6 +312,9 @@ impl<'m> Producer<'m> {
     /// The answer to a batch: its outcome, unless it was resolved before.
     pub(super) fn answered(&mut self, now: Instant, slot: u32, outcome: Outcome) {
         let partition = self.acc.pool.batches[slot].partition;
+        if matches!(outcome, Outcome::Acked { .. }) {
+            self.acc.partitions[partition].establish(now);
+        }
         if self.acc.pool.batches[slot].outcome.is_none() {
             self.resolve(slot, outcome);
         }
@@ -323,7 +327,7 @@ impl<'m> Producer<'m> {
         let batch = &mut self.acc.pool.batches[slot];
         batch.outcome = Some(outcome);
         let (partition, records) = (batch.partition, batch.builder.count());
-        let (stamped, pinned) = (batch.is_stamped(), batch.is_pinned());
+        let pinned = batch.is_pinned();
         self.acc.partitions[partition].remove(&mut self.acc.pool.batches, slot);
         self.acc.pool.retire(slot);
         if self.txn.is_on() {
@@ -332,7 +336,6 @@ impl<'m> Producer<'m> {
         self.acc.push_resolved(slot);
         if matches!(outcome, Outcome::Acked { .. }) {
             count(&mut self.metrics.records_acked, records);
-            self.acc.partitions[partition].established |= stamped;
         } else {
             count(&mut self.metrics.records_failed, records);
             self.not_acknowledged(slot);

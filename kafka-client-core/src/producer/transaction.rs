@@ -34,7 +34,9 @@ pub enum TransactionState {
     /// The transaction cannot be committed any more, for this reason; abort it and begin another.
     AbortOnly(ErrorCode),
     /// This producer can do nothing more, for this reason: most often another one with the same `transactional.id`
-    /// has taken its place (PRODUCER_FENCED). Close it.
+    /// has taken its place (PRODUCER_FENCED). Close it. Whether the last transaction was committed is not known.
+    ///
+    /// Before KIP-890 a request of its own that had no answer, and came late, can have the same effect.
     Failed(ErrorCode),
 }
 

@@ -68,6 +68,7 @@ impl Admin {
         group: &str,
         partitions: Option<&[(&str, i32)]>,
     ) -> Result<Result<Vec<CommittedOffset>, ErrorCode>, Error> {
+        let (begin, deadline) = (Instant::now(), super::deadline(self.timeout));
         let mut coordinator = match self.group_coordinator(group)? {
             Ok(link) => link,
             Err(code) => return Ok(Err(code)),
@@ -103,8 +104,8 @@ impl Admin {
             groups: Array::slice(&groups),
             require_stable: true,
         };
-        let called = coordinator.call_up_to(BY_NAME_MAX, &request);
-        let (version, body) = called.map_err(|trouble| coordinator.unavailable(trouble, self.timeout))?;
+        let called = coordinator.call_up_to(BY_NAME_MAX, &request, deadline);
+        let (version, body) = called.map_err(|trouble| coordinator.unavailable(trouble, begin.elapsed()))?;
         let response = link::decode::<OffsetFetchResponse<'_>>(version, &body, "committed offsets")?;
         Ok(found(&response))
     }
@@ -121,7 +122,9 @@ impl Admin {
             None => (response.error_code, response.host, response.port),
         };
         match (code, u16::try_from(port)) {
-            (ErrorCode::NONE, Ok(port)) => Link::to_any(&[(host.to_owned(), port)], self.timeout).map(Ok),
+            (ErrorCode::NONE, Ok(port)) => {
+                Link::to_any(&[(host.to_owned(), port)], super::deadline(self.timeout)).map(Ok)
+            }
             (ErrorCode::NONE, Err(_)) => Ok(Err(ErrorCode::COORDINATOR_NOT_AVAILABLE)),
             (code, _) => Ok(Err(code)),
         }
