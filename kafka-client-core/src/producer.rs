@@ -223,7 +223,8 @@ impl<'m> Producer<'m> {
 
     // ---- Commands ----
 
-    /// The handle of a topic; its metadata is asked for when it is new.
+    /// The handle of a topic; its metadata is asked for when it is new. Where lent tables are full, it gets the place of
+    /// one that was not written to for `metadata.max.idle.ms`, if there is any: see [`AppendError::Forgotten`].
     ///
     /// # Errors
     /// INVALID_TOPIC_EXCEPTION for a name Kafka does not allow, `None` as error code when there is no room for another.
