@@ -113,6 +113,8 @@ impl<'m> Machine<'m> for Producer<'m> {
 
     fn handle_received(&mut self, now: Instant, conn: ConnId, mut rx: RxBuf<'m>) {
         loop {
+            // After each answer: who is entered into a list by one is looked for there when the next one changes leaders.
+            self.follow_leaders(now);
             match self.net.receive(now, conn, &mut rx) {
                 Inbound::Done => break,
                 Inbound::Handled => {}
