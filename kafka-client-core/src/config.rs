@@ -103,6 +103,8 @@ pub struct ProducerConfig {
     pub linger: Duration,
     /// `delivery.timeout.ms`: every record is resolved within this time of `append`.
     pub delivery_timeout: Duration,
+    /// `metadata.max.idle.ms`: metadata is not asked for a topic that was not written to for so long.
+    pub metadata_max_idle: Duration,
     /// `max.request.size` in bytes, of one record batch and of one request.
     pub max_request_size: u32,
     /// `retries`: how often a batch is tried again before it fails.
@@ -148,6 +150,7 @@ impl ProducerConfig {
         buffer_memory: 32 * 1024 * 1024,
         linger: Duration::from_millis(5),
         delivery_timeout: Duration::from_millis(120_000),
+        metadata_max_idle: Duration::from_millis(300_000),
         max_request_size: 1_048_576,
         retries: i32::MAX as u32,
         codec: Codec::None,

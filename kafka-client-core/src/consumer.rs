@@ -89,28 +89,28 @@ impl<'m> Consumer<'m> {
 
     /// How many partitions the topic has; 0 while that is not known.
     pub fn partitions(&self, topic: TopicId) -> u32 {
-        self.net.topics.topics[topic.0].partitions
+        self.net.topics.topics[topic.index].partitions
     }
 
     /// What the cluster answered about the topic last.
     pub fn topic_error(&self, topic: TopicId) -> ErrorCode {
-        self.net.topics.topics[topic.0].error
+        self.net.topics.topics[topic.index].error
     }
 
     /// The name of a topic.
     pub fn topic_name(&self, topic: TopicId) -> &str {
-        &self.net.topics.topics[topic.0].name
+        &self.net.topics.topics[topic.index].name
     }
 
     /// The offset to be fetched next; `None` while it is being looked up.
     pub fn position(&self, topic: TopicId, partition: u32) -> Option<i64> {
-        let position = self.cursors[self.net.topics.reserved(topic, partition)].position;
+        let position = self.cursors[self.net.topics.reserved(topic.index, partition)].position;
         (position >= 0).then_some(position)
     }
 
     /// The offset after the last record that readers may see, as of the last fetch.
     pub fn high_watermark(&self, topic: TopicId, partition: u32) -> Option<i64> {
-        let mark = self.cursors[self.net.topics.reserved(topic, partition)].high_watermark;
+        let mark = self.cursors[self.net.topics.reserved(topic.index, partition)].high_watermark;
         (mark >= 0).then_some(mark)
     }
 
@@ -139,12 +139,11 @@ impl<'m> Consumer<'m> {
         if !is_legal_topic_name(&name) {
             return Err(TopicError::IllegalName);
         }
-        let before = self.net.topics.topics.len();
-        let topic = self.net.topics.register(name).ok_or(TopicError::NoRoom)?;
-        if topic.0 >= before {
-            self.net.want_metadata_now();
+        if let Some(known) = self.net.topics.find(&name) {
+            return Ok(known);
         }
-        Ok(topic)
+        self.net.want_metadata_now();
+        self.net.topics.register(name).map_err(|_| TopicError::NoRoom)
     }
 
     /// Reads a partition from `start`; also moves one that is being read (a seek).
@@ -158,7 +157,7 @@ impl<'m> Consumer<'m> {
         partition: u32,
         start: Start,
     ) -> Result<(), TopicError> {
-        let index = self.net.topics.reserve(topic, partition);
+        let index = self.net.topics.reserve(topic.index, partition);
         while index != NIL && self.cursors.len() <= index {
             if self.cursors.push(Cursor::default()).is_err() {
                 return Err(TopicError::NoRoom);
@@ -174,7 +173,7 @@ impl<'m> Consumer<'m> {
 
     /// Stops reading a partition; what was fetched of it is not handed out.
     pub fn unassign(&mut self, topic: TopicId, partition: u32) {
-        let cursor = &mut self.cursors[self.net.topics.reserved(topic, partition)];
+        let cursor = &mut self.cursors[self.net.topics.reserved(topic.index, partition)];
         cursor.begin(Start::Latest);
         cursor.phase = Phase::Off;
     }
@@ -182,12 +181,12 @@ impl<'m> Consumer<'m> {
     /// Hands out nothing more of a partition until [`resume`](Self::resume): what was fetched of it already is fetched
     /// again then. What the application holds is its own.
     pub fn pause(&mut self, topic: TopicId, partition: u32) {
-        self.cursors[self.net.topics.reserved(topic, partition)].paused = true;
+        self.cursors[self.net.topics.reserved(topic.index, partition)].paused = true;
     }
 
     /// Ends a [`pause`](Self::pause); does nothing where there is none.
     pub fn resume(&mut self, now: Instant, topic: TopicId, partition: u32) {
-        let index = self.net.topics.reserved(topic, partition);
+        let index = self.net.topics.reserved(topic.index, partition);
         if recalled!(B23ResumeDrops) && !self.cursors[index].paused {
             self.cursors[index].outdate();
         }
@@ -270,7 +269,7 @@ impl<'m> Consumer<'m> {
         for index in self.cursors.indices() {
             if let Some(notice) = self.cursors[index].notice.take() {
                 let meta = &self.net.topics.partitions[index];
-                return Some((TopicId(meta.topic), meta.number, notice));
+                return Some((self.net.topics.id(meta.topic), meta.number, notice));
             }
         }
         self.noticed = false;

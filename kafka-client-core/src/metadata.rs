@@ -10,15 +10,26 @@ use kafka_proto::{ErrorCode, Uuid};
 
 use crate::recall::recalled;
 use crate::storage::{NIL, Storage, Table, Text};
+use crate::time::Instant;
 
 /// A topic of this client: an index.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TopicId(pub(crate) u32);
+pub struct TopicId {
+    pub(crate) index: u32,
+    /// How many topics had the place before.
+    pub(crate) tenant: u32,
+}
 
 impl TopicId {
-    /// The number of the topic: 0 for the first that was registered.
+    /// The first topic at a place: a consumer gives no place to another.
+    pub(crate) fn first_at(index: u32) -> TopicId {
+        TopicId { index, tenant: 0 }
+    }
+
+    /// The number of the topic: 0 for the first that was registered. Where memory is lent, it can be that of a topic
+    /// which was not used for `metadata.max.idle.ms`.
     pub fn index(self) -> usize {
-        self.0 as usize
+        self.index as usize
     }
 }
 
@@ -60,6 +71,12 @@ pub(crate) struct Topic<'m> {
     unknown: u8,
     /// Answers in a row with older leader epochs than the ones known, and no id to tell whether it was made anew.
     rewinds: u8,
+    /// How many topics had this place before.
+    tenant: u32,
+    /// The first answer since it was last used; [`Instant::NEVER`] while it is in use.
+    pub(crate) quiet_since: Instant,
+    /// It was not used for so long that metadata is not asked for it.
+    pub(crate) idle: bool,
     /// Partitions for which the lent tables have no room.
     pub(crate) without_room: u32,
 }
@@ -107,25 +124,47 @@ impl<'m> Topics<'m> {
         Topics { topics: Table::new(topics), partitions: Table::new(partitions), moved: false }
     }
 
-    /// The topic of this name, registered if it is new; `None` when there is no room.
-    pub(crate) fn register(&mut self, name: Text<'m>) -> Option<TopicId> {
+    /// The topic of this name.
+    pub(crate) fn find(&self, name: &str) -> Option<TopicId> {
         let known = self.topics.position(|t| *t.name == *name);
-        if known != NIL {
-            return Some(TopicId(known));
-        }
-        self.topics.push(Topic { name, ..Topic::default() }).ok().map(TopicId)
+        (known != NIL).then(|| self.id(known))
+    }
+
+    /// A new topic; its name comes back when there is no room.
+    pub(crate) fn register(&mut self, name: Text<'m>) -> Result<TopicId, Text<'m>> {
+        let new = Topic { name, quiet_since: Instant::NEVER, ..Topic::default() };
+        self.topics.push(new).map(|index| self.id(index)).map_err(|new| new.name)
+    }
+
+    /// A new topic in the place of one that is not needed any more, and with the room that was made for its partitions.
+    pub(crate) fn replace(&mut self, old: u32, name: Text<'m>) -> TopicId {
+        self.forget_partitions(old);
+        let place = &mut self.topics[old];
+        let (extents, tenant) = (core::mem::take(&mut place.extents), place.tenant.wrapping_add(1));
+        *place = Topic { name, extents, tenant, quiet_since: Instant::NEVER, ..Topic::default() };
+        self.id(old)
+    }
+
+    /// The handle of the topic at this place.
+    pub(crate) fn id(&self, index: u32) -> TopicId {
+        TopicId { index, tenant: self.topics[index].tenant }
+    }
+
+    /// The place of a topic; [`NIL`] when another one has it by now.
+    pub(crate) fn place(&self, topic: TopicId) -> u32 {
+        if self.topics[topic.index].tenant == topic.tenant { topic.index } else { NIL }
     }
 
     /// The index of a partition, or [`NIL`].
-    pub(crate) fn partition(&self, topic: TopicId, number: u32) -> u32 {
+    pub(crate) fn partition(&self, topic: u32, number: u32) -> u32 {
         // The last extent may have spare room that is not in use yet.
-        if number < self.topics[topic.0].partitions { self.reserved(topic, number) } else { NIL }
+        if number < self.topics[topic].partitions { self.reserved(topic, number) } else { NIL }
     }
 
     /// The index of a partition that metadata or the application named before, or [`NIL`].
-    pub(crate) fn reserved(&self, topic: TopicId, number: u32) -> u32 {
+    pub(crate) fn reserved(&self, topic: u32, number: u32) -> u32 {
         let mut before = 0;
-        for extent in &self.topics[topic.0].extents {
+        for extent in &self.topics[topic].extents {
             if number.wrapping_sub(before) < extent.len {
                 return extent.first + (number - before);
             }
@@ -135,15 +174,15 @@ impl<'m> Topics<'m> {
     }
 
     /// As [`Topics::reserved`]; makes room for the partition before the cluster has told of it.
-    pub(crate) fn reserve(&mut self, topic: TopicId, number: u32) -> u32 {
-        let usable = self.topics[topic.0].partitions;
+    pub(crate) fn reserve(&mut self, topic: u32, number: u32) -> u32 {
+        let usable = self.topics[topic].partitions;
         let count = number.saturating_add(1);
         let heap = self.partitions.room() == usize::MAX;
         // They come one by one, and perhaps several topics by turns.
         let count = if heap { count.max(RESERVED_MIN) } else { count };
-        self.grow(topic.0, count);
-        self.topics[topic.0].partitions = usable;
-        self.topics[topic.0].without_room = 0;
+        self.grow(topic, count);
+        self.topics[topic].partitions = usable;
+        self.topics[topic].without_room = 0;
         self.reserved(topic, number)
     }
 
@@ -199,7 +238,7 @@ impl<'m> Topics<'m> {
         let mut rewound = false;
         for partition in answer.partitions.iter() {
             let Ok(number) = u32::try_from(partition.partition_index) else { continue };
-            let index = self.partition(TopicId(topic), number);
+            let index = self.partition(topic, number);
             let known = &mut self.partitions[index];
             let stale = version >= RELIABLE_EPOCHS_FROM && partition.leader_epoch < known.epoch;
             let may_be_new = answer.topic_id == Uuid::ZERO && partition.leader_epoch >= 0;
@@ -238,6 +277,10 @@ impl<'m> Topics<'m> {
         }
         (known.former, known.life) = (former, known.life.wrapping_add(1));
         (known.recreated, known.partitions) = (true, 0);
+        self.forget_partitions(topic);
+    }
+
+    fn forget_partitions(&mut self, topic: u32) {
         for index in self.partitions.indices() {
             if self.partitions[index].topic == topic {
                 let PartitionMeta { number, followed, .. } = self.partitions[index];
@@ -291,7 +334,9 @@ impl<'m> Topics<'m> {
         // What is created just now, or was a moment ago, is unknown to some broker for a moment.
         let lacks_topic = topic.unknown >= UNKNOWN_MIN;
         let count = topic.partitions + topic.without_room;
-        let lacks_partition = topic.error == ErrorCode::NONE && meta.number.unsigned_abs() >= count;
+        // One that was registered since the request was made is not in the answer.
+        let answered = topic.error == ErrorCode::NONE && count > 0;
+        let lacks_partition = answered && meta.number.unsigned_abs() >= count;
         match topic.error {
             code if topic.error_is_final() => code,
             _ if lacks_topic || lacks_partition => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
@@ -301,7 +346,9 @@ impl<'m> Topics<'m> {
 
     /// Whether some topic still has to be asked about.
     pub(crate) fn any_unknown(&self) -> bool {
-        self.topics.iter().any(|t| t.partitions == 0 && !t.error_is_final() || t.rewinds > 0)
+        self.topics
+            .iter()
+            .any(|t| !t.is_idle() && (t.partitions == 0 && !t.error_is_final() || t.rewinds > 0))
     }
 }
 
@@ -313,6 +360,11 @@ impl Topic<'_> {
             1 => self.former,
             _ => Uuid::ZERO,
         }
+    }
+
+    /// Whether metadata is not asked for it.
+    pub(crate) fn is_idle(&self) -> bool {
+        cfg!(feature = "idle") && self.idle
     }
 
     /// Whether asking again cannot help.
@@ -342,7 +394,7 @@ pub(crate) mod tests {
     /// One topic, `t`, with this id.
     pub(crate) fn topics(id: Uuid, partitions: u32) -> Topics<'static> {
         let mut topics = Topics::new(Storage::owned(), Storage::owned());
-        topics.register("t".into());
+        topics.register("t".into()).expect("room");
         topics.grow(0, partitions);
         topics.renew(0, id);
         topics
@@ -428,5 +480,19 @@ pub(crate) mod tests {
             leader_after(&mut topics, ErrorCode::NONE, -1, -1);
         }
         assert_eq!(topics.partitions[0].epoch, 7);
+    }
+
+    #[test]
+    fn what_no_answer_was_about_is_not_refused() {
+        let mut topics = topics(Uuid::ZERO, 0);
+        let partitions = [0, 1].map(|number| topics.reserve(0, number));
+        let refusals = |topics: &Topics<'_>| partitions.map(|partition| topics.refusal(partition));
+        assert_eq!(refusals(&topics), [ErrorCode::NONE; 2]);
+        leader_after(&mut topics, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, -1, -1);
+        assert_eq!(refusals(&topics), [ErrorCode::NONE; 2], "it may be on its way");
+        leader_after(&mut topics, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, -1, -1);
+        assert_eq!(refusals(&topics), [ErrorCode::UNKNOWN_TOPIC_OR_PARTITION; 2]);
+        leader_after(&mut topics, ErrorCode::NONE, 0, 0);
+        assert_eq!(refusals(&topics), [ErrorCode::NONE, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION]);
     }
 }

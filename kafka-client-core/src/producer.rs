@@ -8,6 +8,7 @@ mod batch;
 mod coordinator;
 mod drive;
 mod identity;
+mod idle;
 mod outcome;
 mod partition;
 mod partitioner;
@@ -164,17 +165,17 @@ impl<'m> Producer<'m> {
 
     /// How many partitions the topic has; 0 while that is not known.
     pub fn partitions(&self, topic: TopicId) -> u32 {
-        self.net.topics.topics[topic.0].partitions
+        self.net.topics.topics[self.net.topics.place(topic)].partitions
     }
 
     /// What the cluster answered about the topic last.
     pub fn topic_error(&self, topic: TopicId) -> ErrorCode {
-        self.net.topics.topics[topic.0].error
+        self.net.topics.topics[self.net.topics.place(topic)].error
     }
 
     /// The name of a topic.
     pub fn topic_name(&self, topic: TopicId) -> &str {
-        &self.net.topics.topics[topic.0].name
+        &self.net.topics.topics[self.net.topics.place(topic)].name
     }
 
     /// Why the cluster will not let this producer write, if so: nothing can be sent any more.
@@ -222,7 +223,8 @@ impl<'m> Producer<'m> {
 
     // ---- Commands ----
 
-    /// The handle of a topic; its metadata is asked for when it is new.
+    /// The handle of a topic; its metadata is asked for when it is new. Where lent tables are full, it gets the place of
+    /// one that was not written to for `metadata.max.idle.ms`, if there is any: see [`AppendError::Forgotten`].
     ///
     /// # Errors
     /// INVALID_TOPIC_EXCEPTION for a name Kafka does not allow, `None` as error code when there is no room for another.
@@ -230,12 +232,14 @@ impl<'m> Producer<'m> {
         if !is_legal_topic_name(&name) {
             return Err(TopicError::IllegalName);
         }
-        let before = self.net.topics.topics.len();
-        let topic = self.net.topics.register(name).ok_or(TopicError::NoRoom)?;
-        if topic.0 >= before {
-            self.net.want_metadata_now();
+        if let Some(known) = self.net.topics.find(&name) {
+            self.note_use(known.index);
+            return Ok(known);
         }
-        while self.sticky.len() <= topic.0 {
+        self.net.want_metadata_now();
+        let registered = self.net.topics.register(name);
+        let topic = registered.or_else(|name| self.replace_idle(name).ok_or(TopicError::NoRoom))?;
+        while self.sticky.len() <= topic.index {
             if self.sticky.push(Sticky::default()).is_err() {
                 return Err(TopicError::NoRoom);
             }
@@ -264,7 +268,8 @@ impl<'m> Producer<'m> {
         if record.timestamp < -1 {
             return Err(AppendError::BadTimestamp(record.timestamp));
         }
-        let partitions = self.net.topics.topics[topic.0].partitions;
+        let topic = self.net.topics.place(topic);
+        let partitions = self.net.topics.topics[topic].partitions;
         if partitions == 0 {
             return Err(self.no_partitions(topic));
         }
@@ -284,7 +289,7 @@ impl<'m> Producer<'m> {
         };
         if keyless {
             let bytes = record.value.map_or(0, <[u8]>::len).min(u32::MAX as usize) as u32;
-            self.sticky[topic.0].took(bytes.saturating_add(8));
+            self.sticky[topic].took(bytes.saturating_add(8));
         }
         Ok(Appended { ticket, partition: number, progress })
     }
@@ -299,7 +304,7 @@ impl<'m> Producer<'m> {
     fn append_elsewhere(
         &mut self,
         now: Instant,
-        topic: TopicId,
+        topic: u32,
         partition: u32,
         record: &NewRecord<'_>,
         keyless: bool,
@@ -307,23 +312,28 @@ impl<'m> Producer<'m> {
         let max = self.config.max_request_size as usize;
         let begun = self.acc.begin(now, partition, record, max);
         if matches!(begun, Ok((_, Progress::Filled)) | Err(_)) && keyless {
-            self.sticky[topic.0].batch_closed();
+            self.sticky[topic].batch_closed();
         }
         if self.config.linger.0 == 0 {
             self.handle_linger(now);
         }
+        self.note_use(topic);
         self.touch(now, partition);
         begun
     }
 
     #[cold]
-    fn no_partitions(&mut self, topic: TopicId) -> AppendError {
-        let entry = &self.net.topics.topics[topic.0];
+    fn no_partitions(&mut self, topic: u32) -> AppendError {
+        if topic == NIL {
+            return AppendError::Forgotten;
+        }
+        let entry = &self.net.topics.topics[topic];
         if entry.error_is_final() {
             return AppendError::Topic(entry.error);
         }
+        self.note_use(topic);
         self.net.want_metadata();
-        AppendError::NoMetadata { last: self.net.topics.topics[topic.0].error }
+        AppendError::NoMetadata { last: self.net.topics.topics[topic].error }
     }
 
     /// Sends what was appended so far without waiting for linger. Done when [`resolved_to`](Self::resolved_to) has come

@@ -5,7 +5,7 @@ mod support;
 use kafka_broker::Config;
 use kafka_client_core::config::{Acks, ClientConfig, ConsumerConfig, ProducerConfig};
 use kafka_client_core::consumer::{Consumer, Decompressor, Start};
-use kafka_client_core::producer::{AppendError, Delivery, Outcome, Producer};
+use kafka_client_core::producer::{AppendError, Delivery, Outcome, Producer, TopicError};
 use kafka_client_core::resources::{ConsumerMemory, ProducerMemory, Resources};
 use kafka_client_core::time::{Duration, Instant};
 use kafka_proto::record::{Codec, NewRecord};
@@ -13,6 +13,7 @@ use support::Wire;
 
 const SECOND: Duration = Duration::from_millis(1000);
 const FIVE_SECONDS: Duration = Duration::from_millis(5_000);
+const FIVE_MINUTES: Duration = Duration::from_millis(301_000);
 const MINUTE: Duration = Duration::from_millis(60_000);
 
 fn cluster(nodes: i32) -> Config {
@@ -418,4 +419,52 @@ fn a_fetch_may_wait_as_long_as_a_duration_can_say() {
     consumer.assign(wire.now, topic, 0, Start::Earliest).expect("room");
     wire.run_until(&mut consumer, SECOND, |_, _| {}, |_| false);
     assert_eq!(consumer.troubles().count(), 0);
+}
+
+/// Ten records to a topic, all acknowledged.
+fn ten_to<'m>(wire: &mut Wire<'m>, producer: &mut Producer<'m>, name: &'static str) {
+    let topic = producer.topic(name.into()).expect("room for the topic");
+    let mut out = Vec::new();
+    assert!(
+        wire.run_until(producer, SECOND, seal_and_collect(&mut out), |p| p.partitions(topic) > 0),
+        "no metadata"
+    );
+    for _ in 0..10 {
+        let record = NewRecord { value: Some(b"value"), ..NewRecord::default() };
+        producer.append(wire.now, topic, Some(0), &record).expect("room");
+    }
+    producer.flush(wire.now);
+    assert!(wire.run_until(producer, MINUTE, seal_and_collect(&mut out), |p| !p.unresolved()), "not flushed");
+    all_acked(&out, 10);
+}
+
+#[test]
+fn a_topic_that_is_not_used_any_more_makes_room_for_another() {
+    let topics = ["a", "b", "c"].map(|name| (name.to_owned(), 1)).to_vec();
+    let mut wire = Wire::new(Config { nodes: 1, topics, ..Config::default() });
+    let config = ProducerConfig { batch_size: 512, ..ProducerConfig::DEFAULT };
+    let mut resources: Resources<'_, 1, 3, 2, 2, 6, 512, 512, 256> = Resources::new();
+    let bootstrap = [("localhost".into(), 9092)];
+    let mut producer =
+        Producer::new(ClientConfig::DEFAULT, config, bootstrap, resources.lend()).expect("a producer");
+    ten_to(&mut wire, &mut producer, "a");
+    ten_to(&mut wire, &mut producer, "b");
+    let a = producer.topic("a".into()).expect("known");
+    assert_eq!(producer.topic("c".into()), Err(TopicError::NoRoom), "both are in use");
+    // Metadata is asked for every five minutes; with the second answer after its last record a topic is idle.
+    for _ in 0..3 {
+        wire.run_until(&mut producer, FIVE_MINUTES, |_, _| {}, |_| false);
+        ten_to(&mut wire, &mut producer, "b");
+    }
+    ten_to(&mut wire, &mut producer, "c");
+    let record = NewRecord { value: Some(b"value"), ..NewRecord::default() };
+    assert_eq!(producer.append(wire.now, a, Some(0), &record), Err(AppendError::Forgotten));
+    assert_eq!((producer.topic_name(a), producer.partitions(a)), ("", 0));
+    // The brokers remember the sequences of a topic that comes back.
+    for _ in 0..3 {
+        wire.run_until(&mut producer, FIVE_MINUTES, |_, _| {}, |_| false);
+    }
+    ten_to(&mut wire, &mut producer, "a");
+    let logged = ["a", "b", "c"].map(|topic| wire.cluster.log(topic, 0).expect("a log").len());
+    assert_eq!(logged, [20, 40, 10]);
 }

@@ -68,7 +68,9 @@ impl<'d, M: RawMutex> Producer<'d, M> {
         });
     }
 
-    /// Registers a topic; the same name gives the same id.
+    /// Registers a topic; the same name gives the same id. With the feature `idle`, where the table of topics is full a
+    /// new one gets the place of one that was not written to for `metadata_max_idle`; to write to that one again, register
+    /// it again ([`AppendError::Forgotten`]).
     ///
     /// # Errors
     /// A name that Kafka does not allow; a table of topics that is full.

@@ -191,6 +191,30 @@ fn metadata_is_asked_for_again_when_it_is_old() {
     assert!(left(&[("metadata.max.age.ms", "60000")], Duration::from_millis(500)) >= 2);
 }
 
+/// A topic that is deleted is made again by whoever asks for it.
+#[test]
+fn topics_that_are_not_written_to_are_asked_for_no_more() {
+    let is_back = |idle: &str, patience: Duration| {
+        let server = Server::start(Config::default()).unwrap();
+        let settings = [("metadata.max.age.ms", "20"), ("metadata.max.idle.ms", idle)];
+        let producer = producer(&server, &settings);
+        let send = |topic| producer.send(Record::to(topic).value("v")).unwrap().wait().unwrap();
+        send("u");
+        let quiet = Instant::now() + Duration::from_millis(500);
+        while Instant::now() < quiet {
+            send("t");
+        }
+        assert!(server.with(|c| c.delete_topic("u")));
+        let deadline = Instant::now() + patience;
+        while server.with(|c| c.topic("u").is_none()) && Instant::now() < deadline {
+            send("t");
+        }
+        server.with(|c| c.topic("u").is_some())
+    };
+    assert!(is_back("300000", SECONDS), "it is in use");
+    assert!(!is_back("100", Duration::from_millis(500)), "it is idle");
+}
+
 /// The sizes of the buffers of this process's sockets that are connected to `peer`, as the operating system has them.
 #[cfg(target_os = "linux")]
 fn buffers(peer: SocketAddr) -> Vec<(usize, usize)> {

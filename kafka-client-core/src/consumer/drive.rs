@@ -84,6 +84,8 @@ impl<'m> Machine<'m> for Consumer<'m> {
 
     fn handle_received(&mut self, now: Instant, conn: ConnId, mut rx: RxBuf<'m>) {
         let left = loop {
+            // After each answer: who is entered into a list by one is looked for there when the next one changes leaders.
+            self.follow_leaders(now);
             match self.net.receive(now, conn, &mut rx) {
                 Inbound::Done => break Some(rx),
                 Inbound::Handled => {}
@@ -162,11 +164,22 @@ impl<'m> Machine<'m> for Consumer<'m> {
 
 #[cfg(test)]
 mod tests {
+    use kafka_proto::ApiKey;
+    use kafka_proto::frame::encode_response;
+    use kafka_proto::messages::common::LeaderIdAndEpoch;
+    use kafka_proto::messages::fetch::{FetchPartitionData, FetchResponse, FetchableTopicResponse};
+    use kafka_proto::messages::metadata::{
+        MetadataResponse, MetadataResponsePartition, MetadataResponseTopic,
+    };
+    use kafka_proto::wire::Array;
+
     use super::*;
     use crate::config::{ClientConfig, ConsumerConfig};
     use crate::consumer::Start;
     use crate::list::{ENLISTED, Linked};
     use crate::metadata::tests::answer;
+    use crate::net::broker::Role;
+    use crate::net::connection::{Connection, Request, State};
     use crate::resources::ConsumerMemory;
 
     /// What an answer makes a consumer of 1,000 partitions on 3 brokers do.
@@ -199,5 +212,59 @@ mod tests {
         let moved = relisted(|partition| if partition == 0 { 1 } else { partition % 3 });
         // Those that stay in the list of the old one are entered again.
         assert!((1..=334).contains(&moved), "{moved}");
+    }
+
+    /// Both in one buffer: a leader that a fetch is told of, and metadata that knows a newer one.
+    #[test]
+    fn who_waits_for_a_leader_of_a_moment_is_found_there() {
+        let (config, bootstrap) = (ConsumerConfig::DEFAULT, [("node".into(), 9092)]);
+        let mut consumer =
+            Consumer::new(ClientConfig::DEFAULT, config, bootstrap, ConsumerMemory::owned()).expect("sound");
+        let topic = consumer.topic("t".into()).expect("room");
+        consumer.assign(Instant(0), topic, 0, Start::Offset(0)).expect("room");
+        answer(&mut consumer.net, 1, |_| 0);
+        consumer.follow_leaders(Instant(0));
+        let broker = consumer.net.topics.partitions[0].leader;
+        let token = consumer.collect(Instant(0), broker, Role::Fetch);
+        assert_eq!(token, 0);
+
+        let mut entry = Connection { state: State::Ready, broker, ..Connection::default() };
+        for (correlation, api, token) in [(0, Api::Fetch, token), (1, Api::Metadata, NIL)] {
+            let request = Request { api, version: 12, correlation, token, ..Request::default() };
+            entry.in_flight.push_back(request).expect("room");
+        }
+        let index = consumer.net.conns.push(entry).expect("room");
+        let partitions = [FetchPartitionData {
+            error_code: ErrorCode::NOT_LEADER_OR_FOLLOWER,
+            current_leader: LeaderIdAndEpoch { leader_id: 1, leader_epoch: 2 },
+            ..FetchPartitionData::default()
+        }];
+        let topics = [FetchableTopicResponse {
+            topic: "t",
+            partitions: Array::slice(&partitions),
+            ..FetchableTopicResponse::default()
+        }];
+        let fetched = FetchResponse { responses: Array::slice(&topics), ..FetchResponse::default() };
+        let mut rx = consumer.net.take_rx().expect("a buffer");
+        let len = encode_response(rx.spare_mut(), ApiKey::FETCH, 12, 0, &fetched).expect("room");
+        rx.advance(len);
+        let partitions = [MetadataResponsePartition { leader_id: 2, leader_epoch: 3, ..Default::default() }];
+        let topics = [MetadataResponseTopic {
+            name: Some("t"),
+            partitions: Array::slice(&partitions),
+            ..Default::default()
+        }];
+        let metadata = MetadataResponse { topics: Array::slice(&topics), ..Default::default() };
+        let len = encode_response(rx.spare_mut(), ApiKey::METADATA, 12, 1, &metadata).expect("room");
+        rx.advance(len);
+        let conn = consumer.net.id(index);
+        consumer.handle_received(Instant(0), conn, rx);
+
+        let leader = consumer.net.topics.partitions[0].leader;
+        assert_eq!(consumer.net.brokers[leader].id, 2);
+        for broker in consumer.net.brokers.indices() {
+            let waits = consumer.net.brokers[broker].demands(Role::Fetch);
+            assert_eq!(waits, broker == leader, "broker {}", consumer.net.brokers[broker].id);
+        }
     }
 }

@@ -224,7 +224,7 @@ impl Fetched<'_> {
             },
         };
         Some(Ok(FetchedBatch {
-            topic: TopicId(chunk.topic),
+            topic: TopicId::first_at(chunk.topic),
             partition: chunk.number,
             high_watermark: chunk.high_watermark,
             next_offset: batch.next_offset(),
@@ -277,7 +277,7 @@ impl Fetched<'_> {
 fn unreadable(chunk: &mut Chunk, base: i64, next: i64, why: Why) -> Unreadable {
     chunk.corrupt = Some(base);
     chunk.start = chunk.end;
-    Unreadable { topic: TopicId(chunk.topic), partition: chunk.number, base, next, why }
+    Unreadable { topic: TopicId::first_at(chunk.topic), partition: chunk.number, base, next, why }
 }
 
 /// A batch for the application.

@@ -1,5 +1,7 @@
 //! Keeping the cluster's metadata fresh: when it is asked for, from whom, and what becomes of the answer.
 
+use core::cell::Cell;
+
 use kafka_proto::messages::metadata::{MetadataRequest, MetadataRequestTopic, MetadataResponse};
 use kafka_proto::wire::{Array, Source, Wire, Writer};
 use kafka_proto::{ErrorCode, Message};
@@ -118,7 +120,7 @@ impl<'m> Net<'m> {
         let ready = self.accepting_any(now)?;
         let version = self.conns[ready].versions.of(Api::Metadata)?;
         let mut frame = self.take_frame()?;
-        let names = Names(&self.topics);
+        let names = Names::new(&self.topics);
         let body = MetadataRequest {
             topics: Some(Array::source(&names)),
             allow_auto_topic_creation: self.config.allow_auto_create_topics,
@@ -271,16 +273,44 @@ pub(super) fn position_of(brokers: &Table<'_, Broker<'_>>, id: i32) -> u32 {
     if id < 0 { NIL } else { brokers.position(|b| b.id == id) }
 }
 
-/// The topics of a metadata request, written from the table.
-struct Names<'a, 'm>(&'a Topics<'m>);
+/// The topics of a metadata request, written from the table: those in use.
+struct Names<'a, 'm> {
+    topics: &'a Topics<'m>,
+    /// Number and place of the one to be written next: they are written in order.
+    next: Cell<(usize, u32)>,
+}
+
+impl<'a, 'm> Names<'a, 'm> {
+    fn new(topics: &'a Topics<'m>) -> Self {
+        Names { topics, next: Cell::new((0, 0)) }
+    }
+
+    /// The place of the topic with this number among those in use.
+    fn place(&self, index: usize) -> u32 {
+        if !cfg!(feature = "idle") {
+            return u32::try_from(index).unwrap_or(NIL);
+        }
+        let topics = &self.topics.topics;
+        let (mut number, mut place) = self.next.get();
+        if number > index {
+            (number, place) = (0, 0);
+        }
+        while place < topics.len() && (topics[place].is_idle() || number < index) {
+            number += usize::from(!topics[place].is_idle());
+            place += 1;
+        }
+        self.next.set((index + 1, place + 1));
+        place
+    }
+}
 
 impl Source for Names<'_, '_> {
     fn len(&self) -> usize {
-        self.0.topics.len() as usize
+        self.topics.topics.iter().filter(|t| !t.is_idle()).count()
     }
 
     fn write(&self, index: usize, w: &mut Writer<'_>) {
-        let topic = &self.0.topics[u32::try_from(index).unwrap_or(NIL)];
+        let topic = &self.topics.topics[self.place(index)];
         MetadataRequestTopic { name: Some(&*topic.name), ..MetadataRequestTopic::default() }.write(w);
     }
 }

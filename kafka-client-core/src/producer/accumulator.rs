@@ -50,6 +50,9 @@ pub enum AppendError {
     },
     /// The topic cannot be used, e.g. TOPIC_AUTHORIZATION_FAILED.
     Topic(ErrorCode),
+    /// The topic was not used for `metadata.max.idle.ms`, and its place in lent memory was given to another one: ask for
+    /// its handle again.
+    Forgotten,
     /// The topic has no such partition.
     NoSuchPartition {
         /// How many it has.
@@ -79,6 +82,7 @@ impl core::fmt::Display for AppendError {
             }
             AppendError::NoMetadata { last } => write!(f, "the topic's partitions are not known: {last}"),
             AppendError::Topic(code) => write!(f, "the topic cannot be used: {code}"),
+            AppendError::Forgotten => f.write_str("the topic was not used for long and was given up"),
             AppendError::NoSuchPartition { partitions } => {
                 write!(f, "no such partition: the topic has {partitions}")
             }

@@ -66,6 +66,7 @@ impl<'m> Producer<'m> {
 
     fn on_metadata(&mut self, now: Instant) {
         self.acc.cover(self.net.topics.partitions.len());
+        self.note_idle(now);
         for topic in self.net.topics.topics.indices() {
             if recalled!(B1ForgetOnUnknownTopic) && self.net.topics.topics[topic].error != ErrorCode::NONE {
                 self.acc.partitions.indices().for_each(|p| self.acc.partitions[p].next_sequence = 0);
@@ -112,6 +113,8 @@ impl<'m> Machine<'m> for Producer<'m> {
 
     fn handle_received(&mut self, now: Instant, conn: ConnId, mut rx: RxBuf<'m>) {
         loop {
+            // After each answer: who is entered into a list by one is looked for there when the next one changes leaders.
+            self.follow_leaders(now);
             match self.net.receive(now, conn, &mut rx) {
                 Inbound::Done => break,
                 Inbound::Handled => {}

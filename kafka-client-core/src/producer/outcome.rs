@@ -4,7 +4,6 @@ use kafka_proto::record::Stamp;
 
 use super::Producer;
 use super::batch::{Delivery, Outcome};
-use crate::metadata::TopicId;
 
 impl Producer<'_> {
     /// The end of a batch, oldest first. Its slot stays taken until [`release`](Self::release).
@@ -17,7 +16,7 @@ impl Producer<'_> {
         let meta = &self.net.topics.partitions[batch.partition];
         Some(Delivery {
             batch: self.acc.pool.id(whole),
-            topic: TopicId(meta.topic),
+            topic: self.net.topics.id(meta.topic),
             partition: meta.number,
             first: batch.first,
             count: batch.builder.count(),

@@ -174,6 +174,13 @@ impl Partition {
         (self.unresolved, self.rewind) = (true, -1);
     }
 
+    /// It is a partition of another topic from now on; what is under way of it is nothing.
+    pub(crate) fn forget(&mut self) {
+        (self.producer_id, self.epoch, self.next_sequence) = (-1, -1, 0);
+        self.backoff_until = Instant(0);
+        self.unestablish();
+    }
+
     /// The next partition in the list of those that wait for their backoff.
     pub(crate) fn next_delayed(&self) -> u32 {
         self.delayed.next()

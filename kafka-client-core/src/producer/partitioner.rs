@@ -81,11 +81,12 @@ impl Live for Producer<'_> {
 
     fn is_available(&self, topic: TopicId, number: u32) -> bool {
         let topics = &self.net.topics;
-        topics.partitions[topics.partition(topic, number)].leader != NIL
+        topics.partitions[topics.partition(topics.place(topic), number)].leader != NIL
     }
 
     fn queued(&self, topic: TopicId, number: u32) -> u32 {
-        self.acc.partitions[self.net.topics.partition(topic, number)].queued
+        let topics = &self.net.topics;
+        self.acc.partitions[topics.partition(topics.place(topic), number)].queued
     }
 }
 
@@ -176,7 +177,7 @@ impl Producer<'_> {
 
     /// The topic's partition of the moment for records without a key.
     #[inline]
-    pub(super) fn sticky_partition(&mut self, now: Instant, topic: TopicId, partitions: u32) -> u32 {
+    pub(super) fn sticky_partition(&mut self, now: Instant, topic: u32, partitions: u32) -> u32 {
         let size = u32::try_from(self.acc.fill.limit()).unwrap_or(u32::MAX);
         let (topics, acc) = (&self.net.topics, &self.acc);
         let options = &self.config.partitioner;
@@ -199,7 +200,7 @@ impl Producer<'_> {
                 queue.queued
             }
         };
-        self.sticky[topic.0].current(partitions, size, &mut self.net.random, load)
+        self.sticky[topic].current(partitions, size, &mut self.net.random, load)
     }
 }
 

@@ -250,7 +250,7 @@ impl<'m> Producer<'m> {
         offset: i64,
     ) -> Result<(), TransactionError> {
         self.txn.expect(TransactionState::Open)?;
-        let entry = TxnOffset { topic: topic.0, partition, offset, leader_epoch: -1 };
+        let entry = TxnOffset { topic: topic.index, partition, offset, leader_epoch: -1 };
         let txn = &mut self.txn;
         let known = txn.offsets.iter().position(|o| (o.topic, o.partition) == (entry.topic, partition));
         match known.and_then(|at| txn.offsets.get_mut(at)) {

@@ -134,11 +134,7 @@ pub(crate) const PRODUCER: &[Row<ProducerSettings>] = &[
         &[],
         Set(|p, v| millis(v, 0).map(|d| p.core.partitioner.availability_timeout = d)),
     ),
-    (
-        "metadata.max.idle.ms",
-        &[],
-        Refuse("300000", "metadata of a topic is kept as long as the producer lives"),
-    ),
+    ("metadata.max.idle.ms", &[], Set(|p, v| millis(v, 1).map(|d| p.core.metadata_max_idle = d))),
     ("transactional.id", &[], Set(|p, v| whole_text(v).map(|id| p.transactional_id = id))),
     ("transaction.timeout.ms", &[], Set(|p, v| millis(v, 1).map(|d| p.transaction_timeout = d))),
     (
