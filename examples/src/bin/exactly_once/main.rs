@@ -103,7 +103,7 @@ fn all(admin: &mut Admin, run: &Run, records: u64, kills: u32) -> Result<(), Fai
     create_topic(admin, &run.input())?;
     create_topic(admin, &run.output())?;
     fill(run, records)?;
-    print_out(&format!("{records} records in topic {} at {}\n", run.input(), run.bootstrap));
+    print_out(&format!("{records} records in topic {} at {}\n", run.input(), run.bootstrap))?;
     for number in 1..=kills {
         let mut worker = start(run, Some(KILLED_IN))?;
         let stopped = lines(&mut worker).any(|line| line == worker::STOPPED);
@@ -112,14 +112,14 @@ fn all(admin: &mut Admin, run: &Run, records: u64, kills: u32) -> Result<(), Fai
         worker.wait()?;
         let uncommitted = check::read(run, Isolation::ReadUncommitted)?.total();
         let what = if stopped { "killed in a transaction" } else { "had nothing left to do" };
-        print_out(&format!("worker {number}: {what}; {uncommitted} records in the output's log\n"));
+        print_out(&format!("worker {number}: {what}; {uncommitted} records in the output's log\n"))?;
     }
     let mut worker = start(run, None)?;
     let last = lines(&mut worker).last();
     if !worker.wait()?.success() {
         return Err(Failure::Failed(format!("the last worker failed: {}", last.unwrap_or_default())));
     }
-    print_out(&format!("worker {}: read to the end\n\n", kills + 1));
+    print_out(&format!("worker {}: read to the end\n\n", kills + 1))?;
     let (all, committed) =
         (check::read(run, Isolation::ReadUncommitted)?, check::read(run, Isolation::ReadCommitted)?);
     let (missing, twice) = committed.compare(records);
@@ -132,7 +132,7 @@ fn all(admin: &mut Admin, run: &Run, records: u64, kills: u32) -> Result<(), Fai
         all.total(),
         aborted,
         committed.total(),
-    ));
+    ))?;
     match (missing, twice) {
         (0, 0) => Ok(()),
         _ => Err(Failure::Failed("the output is not the input exactly once".into())),

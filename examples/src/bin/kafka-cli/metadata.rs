@@ -3,22 +3,29 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use kafka_examples::args::{Failure, Parsed};
+use kafka_examples::args::{Failure, Parsed, cannot_print};
+use kafka_examples::progress::Progress;
 use kafka_std::admin::{Admin, Cluster, TopicInfo};
-use kafka_std::{Error, ErrorCode};
+use kafka_std::{Consumer, Error, ErrorCode};
+
+use crate::options::settings;
 
 /// Runs the command. The output is kcat's.
 pub fn run(args: &Parsed) -> Result<(), Failure> {
     let servers = args.required("bootstrap")?;
-    let timeout = Duration::from_secs(args.number("timeout")?.unwrap_or(10));
+    let timeout = timeout(args)?;
     let wanted: Vec<&str> = args.all("topic").collect();
-    let mut admin = Admin::connect_within(servers, timeout).map_err(|error| match error {
+    let progress = Progress::new(true);
+    let cluster = progress.wait(servers, || {
+        let mut admin = Admin::connect_within(servers, timeout)?;
+        admin.metadata((!wanted.is_empty()).then_some(&wanted))
+    });
+    let cluster = cluster.map_err(|error| match error {
         Error::Config(error) => args.usage(error.to_string()),
         other => other.into(),
     })?;
-    let cluster = admin.metadata((!wanted.is_empty()).then_some(&wanted))?;
     match print(&cluster, wanted.is_empty(), &mut io::stdout().lock()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error.into()),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(cannot_print(&error)),
         _ => {}
     }
     let missing = cluster.topics.iter().filter(|topic| topic.error != ErrorCode::NONE);
@@ -28,6 +35,23 @@ pub fn run(args: &Parsed) -> Result<(), Failure> {
         return Err(Failure::Failed(missing.join("; ")));
     }
     Ok(())
+}
+
+/// How long to wait, after a look at all settings.
+fn timeout(args: &Parsed) -> Result<Duration, Failure> {
+    let mut timeout = Duration::from_secs(10);
+    let mut known = Consumer::builder();
+    for (name, value) in settings(args)? {
+        known = known.set(name, value).map_err(|error| args.usage(error.to_string()))?;
+        if matches!(name, "request.timeout.ms" | "socket.timeout.ms") {
+            timeout = value.trim().parse().map_or(timeout, Duration::from_millis);
+        }
+    }
+    match args.number("timeout")? {
+        Some(0) => Err(args.usage("--timeout: 0 seconds is no time to answer in".into())),
+        Some(seconds) => Ok(Duration::from_secs(seconds)),
+        None => Ok(timeout),
+    }
 }
 
 fn print(cluster: &Cluster, all: bool, out: &mut impl Write) -> io::Result<()> {

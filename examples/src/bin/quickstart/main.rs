@@ -110,9 +110,9 @@ fn run(args: &Parsed) -> Result<(), Failure> {
         written.sensors,
         run.bootstrap,
         run.topic,
-    ));
+    ))?;
     let report = Report { sent: written.sent, acknowledged: written.acknowledged, seen };
-    print_out(&report.text());
+    print_out(&report.text())?;
     match report.doubled_and_missing() {
         (0, 0) => Ok(()),
         _ => Err(Failure::Failed("what was read back is not what was sent".into())),
