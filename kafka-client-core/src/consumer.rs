@@ -183,7 +183,8 @@ impl<'m> Consumer<'m> {
         cursor.phase = Phase::Off;
     }
 
-    /// Fetches no more of a partition until [`resume`](Self::resume).
+    /// Hands out nothing more of a partition until [`resume`](Self::resume): what was fetched of it already is fetched
+    /// again then. What the application holds is its own.
     pub fn pause(&mut self, topic: TopicId, partition: u32) {
         self.cursors[self.net.topics.reserved(topic, partition)].paused = true;
     }
@@ -238,8 +239,14 @@ impl<'m> Consumer<'m> {
             // What was asked for before a seek is not what the application wants now.
             let mut any = false;
             for chunk in fetched.rx.chunks.iter_mut() {
-                if self.cursors[chunk.partition].version == chunk.version {
-                    self.cursors[chunk.partition].buffered = false;
+                let cursor = &mut self.cursors[chunk.partition];
+                if cursor.version == chunk.version && cursor.paused {
+                    // Not while it is paused. Kept, it would keep its connection's other partitions from being fetched.
+                    cursor.outdate();
+                    (cursor.phase, cursor.position) = (Phase::Reading, chunk.next);
+                }
+                if cursor.version == chunk.version {
+                    cursor.buffered = false;
                     self.touch(now, chunk.partition);
                 } else {
                     chunk.start = chunk.end;

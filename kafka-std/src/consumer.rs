@@ -139,7 +139,7 @@ impl Consumer {
         })
     }
 
-    /// Fetches no more of a partition until [`resume`](Self::resume).
+    /// No later poll returns records of a partition until [`resume`](Self::resume).
     ///
     /// # Errors
     /// [`ConsumeError::IllegalTopicName`].
