@@ -52,9 +52,6 @@ pub struct Consumer<'m> {
     turn: u32,
     /// Some cursor may have a notice.
     noticed: bool,
-    /// A cursor was found in the list of a broker that no longer leads its partition, and entered into another one,
-    /// which may have been passed already.
-    moved: bool,
 }
 
 impl<'m> Consumer<'m> {
@@ -80,7 +77,6 @@ impl<'m> Consumer<'m> {
             delayed: List::default(),
             turn: 0,
             noticed: false,
-            moved: false,
         })
     }
 
@@ -205,14 +201,14 @@ impl<'m> Consumer<'m> {
     }
 
     /// Takes back what was fetched. Records that were not handed out will be fetched again, and a partition with a
-    /// batch that could not be read waits for a seek.
+    /// batch or record that could not be read waits for a seek.
     pub fn release(&mut self, now: Instant, mut fetched: Fetched<'m>) {
         while let Some(chunk) = fetched.rx.chunks.pop() {
             let cursor = &mut self.cursors[chunk.partition];
             if cursor.version != chunk.version {
                 continue;
             }
-            if let Some((base, _)) = chunk.corrupt {
+            if let Some(base) = chunk.corrupt {
                 // Whoever read it has seen why.
                 cursor.outdate();
                 cursor.position = base;

@@ -12,6 +12,7 @@ mod outcome;
 mod partition;
 mod partitioner;
 mod pool;
+mod rejected;
 mod response;
 mod rows;
 mod seal;
@@ -28,6 +29,8 @@ use kafka_proto::record::{Codec, NewRecord};
 pub use accumulator::{AppendError, Appended, Progress};
 pub use batch::{BatchId, Delivery, Outcome, SendError, Ticket};
 pub use partitioner::{DefaultPartitioner, Partitioner, Partitions, RoundRobin, murmur2, partition_for_key};
+pub use rejected::RecordError;
+pub(crate) use rejected::Rejection;
 pub(crate) use seal::Scratch;
 pub use seal::Seal;
 pub use transaction::{GroupMetadata, TransactionError, TransactionState};
@@ -50,7 +53,8 @@ use transaction::Transaction;
 /// A Kafka producer without I/O. Drive it as the [crate's documentation](crate) shows.
 ///
 /// * **Getters**: [`host`](Self::host), [`troubles`](Self::troubles), [`partitions`](Self::partitions),
-///   [`unresolved`](Self::unresolved), [`resolved_to`](Self::resolved_to), [`is_closed`](Self::is_closed).
+///   [`unresolved`](Self::unresolved), [`resolved_to`](Self::resolved_to), [`is_closed`](Self::is_closed); of a delivery:
+///   [`outcome_of`](Self::outcome_of), [`record_errors`](Self::record_errors), [`returned`](Self::returned).
 /// * **What happened** (`handle_*`): [`Machine`](crate::machine::Machine)'s, and [`handle_sealed`](Self::handle_sealed).
 /// * **Commands**: [`topic`](Self::topic), [`append`](Self::append), [`flush`](Self::flush),
 ///   [`release`](Self::release), [`close`](Self::close), [`abort`](Self::abort).
@@ -64,12 +68,11 @@ pub struct Producer<'m> {
     identity: Identity,
     txn: Transaction<'m>,
     metrics: ProducerMetrics,
+    /// Which records brokers refused, of batches that are not released.
+    rejections: Storage<'m, Rejection>,
     /// Where the next compressed batch goes; absent while a batch is being sealed.
     scratch: Option<Scratch<'m>>,
     closed: bool,
-    /// A partition was found in the list of a broker that no longer leads it, and entered into another one, which may
-    /// have been passed already.
-    moved: bool,
 }
 
 impl<'m> Producer<'m> {
@@ -116,9 +119,9 @@ impl<'m> Producer<'m> {
             identity: Identity::default(),
             txn: Transaction::new(None, 0),
             metrics: ProducerMetrics::default(),
+            rejections: memory.rejections,
             scratch: memory.scratch,
             closed: false,
-            moved: false,
         })
     }
 

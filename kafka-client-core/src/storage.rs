@@ -317,6 +317,33 @@ impl Deref for Text<'_> {
     }
 }
 
+/// What a response says in words: kept where there is a heap, dropped where there is none.
+#[derive(Debug, Default)]
+pub(crate) struct Remark {
+    #[cfg(feature = "alloc")]
+    text: Option<Box<str>>,
+}
+
+impl Remark {
+    /// A copy; `None` where there is nowhere to keep it.
+    pub(crate) fn copied(text: &str) -> Option<Self> {
+        #[cfg(feature = "alloc")]
+        return Some(Remark { text: Some(text.into()) });
+        #[cfg(not(feature = "alloc"))]
+        {
+            let _ = text;
+            None
+        }
+    }
+
+    pub(crate) fn text(&self) -> Option<&str> {
+        #[cfg(feature = "alloc")]
+        return self.text.as_deref();
+        #[cfg(not(feature = "alloc"))]
+        None
+    }
+}
+
 #[cfg(feature = "alloc")]
 impl From<alloc::string::String> for Text<'_> {
     fn from(text: alloc::string::String) -> Self {

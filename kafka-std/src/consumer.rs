@@ -19,7 +19,7 @@ use kafka_proto::ErrorCode;
 
 pub use builder::ConsumerBuilder;
 pub(crate) use builder::ConsumerSettings;
-pub use records::{Batch, BatchRecords, Record, RecordError, Records};
+pub use records::{Batch, BatchRecords, Record, Records};
 
 use crate::error::{ConsumeError, Error, Unavailable};
 use crate::io::{Drive, Shared, Waiter, thread_number};

@@ -2,7 +2,9 @@
 
 use super::batch::{Batch, Place};
 use super::transaction::Joining;
-use crate::list::{Link, Linked};
+use crate::list::{Link, Linked, List};
+use crate::net::broker::Broker;
+use crate::net::leaders::Follower;
 use crate::recall::recalled;
 use crate::storage::{NIL, Table};
 use crate::time::Instant;
@@ -38,9 +40,8 @@ pub(crate) struct Partition {
     /// While `unresolved`, if nothing worse happened than that a batch was split, so that all from it on have to be
     /// stamped again: the sequence to go on with. −1 otherwise.
     pub(crate) rewind: i32,
-    /// The broker has acknowledged a batch of this epoch. Before that it accepts any sequence (KIP-360), so a second
-    /// batch under way could overtake the first.
-    pub(crate) established: bool,
+    /// Until when a batch may go out behind another, in ticks; see [`Partition::is_established`].
+    established_until: u32,
     pub(crate) producer_id: i64,
     pub(crate) epoch: i16,
     pub(crate) next_sequence: i32,
@@ -64,7 +65,7 @@ impl Default for Partition {
             stamped: 0,
             unresolved: false,
             rewind: -1,
-            established: false,
+            established_until: 0,
             producer_id: -1,
             epoch: -1,
             next_sequence: 0,
@@ -80,15 +81,32 @@ impl Default for Partition {
 }
 
 impl Partition {
-    /// The next batch to send, if it is sealed: everything before it is under way.
+    /// Whether the leader knows the producer's place in the sequence, so that it refuses a batch that overtook another.
     ///
-    /// Nothing goes out behind a batch that is being tried again: a broker that refuses it for a while, and in that
-    /// while forgets the producer, would take the one behind it first.
-    pub(crate) fn sendable(&self, batches: &Table<'_, Batch<'_>>) -> u32 {
+    /// A broker that does not know the producer takes any sequence first (KIP-360): before the first batch of an epoch,
+    /// when the producer was idle for longer than `producer.id.expiration.ms`, and when an election lost what it wrote,
+    /// of which a failed attempt may be the only sign. So it counts as known for [`KNOWN_FOR`] from an acknowledgement
+    /// on, until an attempt fails; else one batch is under way at a time.
+    pub(crate) fn is_established(&self, now: Instant) -> bool {
+        ticks(now) < self.established_until || recalled!(B11OvertakeUnknown)
+    }
+
+    /// The broker has acknowledged a batch of the current epoch.
+    pub(crate) fn establish(&mut self, now: Instant) {
+        self.established_until = ticks(now).saturating_add(KNOWN_FOR);
+    }
+
+    /// A new epoch begins, or an attempt failed.
+    pub(crate) fn unestablish(&mut self) {
+        self.established_until = 0;
+    }
+
+    /// The next batch to send, if it is sealed: everything before it is under way.
+    pub(crate) fn sendable(&self, now: Instant, batches: &Table<'_, Batch<'_>>) -> u32 {
         let mut slot = self.head;
         while slot != NIL {
             match batches[slot].place {
-                Place::Sending | Place::InFlight if batches[slot].attempts > 0 => return NIL,
+                Place::Sending | Place::InFlight if !self.is_established(now) => return NIL,
                 Place::Sending | Place::InFlight => slot = batches[slot].next,
                 Place::Sealed => return slot,
                 _ => return NIL,
@@ -201,6 +219,24 @@ impl Linked for Partition {
     }
 }
 
+/// How long a broker surely remembers a producer that wrote something, in ticks: about ten seconds. Kafka remembers it
+/// for `producer.id.expiration.ms`, a day where nobody changed it.
+const KNOWN_FOR: u32 = 10;
+
+/// Time in units of 2^20 µs, about a second: four bytes per partition.
+fn ticks(now: Instant) -> u32 {
+    u32::try_from(now.0 >> 20).unwrap_or(u32::MAX)
+}
+
+impl Follower for Partition {
+    const WAITS: [Wait; 2] = [Wait::Ready, Wait::Due];
+
+    fn list<'b>(broker: &'b mut Broker<'_>, wait: Wait) -> &'b mut List {
+        let [ready, _] = &mut broker.work;
+        if wait == Wait::Due { &mut broker.due } else { ready }
+    }
+}
+
 /// The sequence after `count` records from `sequence` on: 2147483647 is followed by 0.
 pub(crate) fn advance_sequence(sequence: i32, count: u32) -> i32 {
     if recalled!(B9SequenceOverflows) {
@@ -213,6 +249,20 @@ pub(crate) fn advance_sequence(sequence: i32, count: u32) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_was_idle_or_failed_is_not_established() {
+        let mut queue = Partition::default();
+        let at = |s: u64| Instant(s * 1_000_000);
+        assert!(!queue.is_established(at(0)), "nothing was acknowledged yet");
+        queue.establish(at(0));
+        assert!(queue.is_established(at(0)) && queue.is_established(at(9)));
+        assert!(!queue.is_established(at(12)));
+        queue.establish(at(1 << 31));
+        assert!(queue.is_established(at((1 << 31) + 9)));
+        queue.unestablish();
+        assert!(!queue.is_established(at(1 << 31)));
+    }
 
     #[test]
     fn sequences_wrap_to_zero() {

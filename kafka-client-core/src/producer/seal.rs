@@ -84,18 +84,12 @@ impl<'m> Producer<'m> {
             return None;
         }
         while let Some(partition) = delist(&mut self.acc.partitions, &mut self.acc.full, Wait::Full) {
-            if let Some(seal) = self.seal_of(partition) {
+            if let Some(seal) = self.seal_of(now, partition) {
                 self.touch(now, partition);
                 return Some(seal);
             }
         }
-        loop {
-            self.moved = false;
-            let seal = self.net.brokers.indices().find_map(|broker| self.seal_due(now, broker));
-            if seal.is_some() || !self.moved {
-                return seal;
-            }
-        }
+        self.net.brokers.indices().find_map(|broker| self.seal_due(now, broker))
     }
 
     /// A due batch of a partition that this broker leads, when a request may go there.
@@ -110,20 +104,15 @@ impl<'m> Producer<'m> {
         loop {
             let due = &mut self.net.brokers[broker].due;
             let partition = delist(&mut self.acc.partitions, due, Wait::Due)?;
-            let moved = self.net.topics.partitions[partition].leader != broker;
-            let seal = if moved { None } else { self.seal_of(partition) };
-            self.moved |= moved;
-            if moved || seal.is_some() {
+            if let Some(seal) = self.seal_of(now, partition) {
                 self.touch(now, partition);
-            }
-            if seal.is_some() {
-                return seal;
+                return Some(seal);
             }
         }
     }
 
     /// Whether another batch of the partition may get a stamp now.
-    pub(super) fn may_stamp(&self, partition: u32) -> bool {
+    pub(super) fn may_stamp(&self, now: Instant, partition: u32) -> bool {
         let queue = &self.acc.partitions[partition];
         if !self.joined(partition) {
             return false;
@@ -132,17 +121,16 @@ impl<'m> Producer<'m> {
             return queue.stamped < self.net.config.max_in_flight;
         }
         let current = queue.producer_id == self.identity.id && queue.epoch == self.identity.epoch;
-        let established = queue.established || recalled!(B11OvertakeUnknown);
-        let follows = current && established || recalled!(B8MixEpochs);
+        let follows = current && queue.is_established(now) || recalled!(B8MixEpochs);
         self.identity.is_known()
             && !queue.unresolved
             && queue.stamped < self.net.config.max_in_flight
             && (queue.stamped == 0 || follows)
     }
 
-    fn seal_of(&mut self, partition: u32) -> Option<Seal<'m>> {
+    fn seal_of(&mut self, now: Instant, partition: u32) -> Option<Seal<'m>> {
         let slot = self.acc.partitions[partition].sealable(&self.acc.pool.batches);
-        if slot == NIL || !self.may_stamp(partition) {
+        if slot == NIL || !self.may_stamp(now, partition) {
             return None;
         }
         if self.acc.partitions[partition].open == slot {
@@ -162,7 +150,7 @@ impl<'m> Producer<'m> {
                 if !recalled!(B7KeepSequenceUnderNewEpoch) || new_to_all {
                     queue.next_sequence = if first { i32::MAX - 20 } else { 0 };
                 }
-                queue.established = false;
+                queue.unestablish();
             }
             batch.stamp = Stamp {
                 producer_id: queue.producer_id,
@@ -281,7 +269,7 @@ impl<'m> Producer<'m> {
         let leader = self.net.topics.partitions[partition].leader;
         let queue = &self.acc.partitions[partition];
         let sealable = queue.sealable(&self.acc.pool.batches);
-        let sendable = queue.sendable(&self.acc.pool.batches);
+        let sendable = queue.sendable(now, &self.acc.pool.batches);
         let (backoff, idle) = (queue.backoff_until, sealable == NIL && sendable == NIL);
         if !idle && leader == NIL {
             self.net.want_metadata();
@@ -298,7 +286,7 @@ impl<'m> Producer<'m> {
         if sealable != NIL {
             self.want_joined(partition);
         }
-        if sealable != NIL && self.may_stamp(partition) {
+        if sealable != NIL && self.may_stamp(now, partition) {
             if self.acc.pool.batches[sealable].place == Place::Closed {
                 enlist(&mut self.acc.partitions, &mut self.acc.full, Wait::Full, partition);
             } else if leader != NIL {

@@ -27,16 +27,6 @@ use crate::trace::note;
 impl<'m> Producer<'m> {
     /// A produce request for some broker that can take one.
     pub(super) fn poll_produce(&mut self, now: Instant) -> Option<Transmit<'m>> {
-        loop {
-            self.moved = false;
-            let transmit = self.produce_once(now);
-            if transmit.is_some() || !self.moved {
-                return transmit;
-            }
-        }
-    }
-
-    fn produce_once(&mut self, now: Instant) -> Option<Transmit<'m>> {
         let max = self.net.config.max_in_flight;
         for conn in self.net.conns.indices() {
             let entry = &self.net.conns[conn];
@@ -64,12 +54,10 @@ impl<'m> Producer<'m> {
             let Some(work) = self.net.brokers[broker].work.first_mut() else { break };
             let Some(partition) = delist(&mut self.acc.partitions, work, Wait::Ready) else { break };
             let queue = &self.acc.partitions[partition];
-            let slot = queue.sendable(&self.acc.pool.batches);
+            let slot = queue.sendable(now, &self.acc.pool.batches);
             let batch = &self.acc.pool.batches[slot];
-            let moved = self.net.topics.partitions[partition].leader != broker;
             let full = !frame.parts.is_empty() && bytes.saturating_add(batch.len) > limit;
-            if slot == NIL || moved || full || queue.backoff_until > now {
-                self.moved |= moved;
+            if slot == NIL || full || queue.backoff_until > now {
                 self.touch(now, partition);
                 if full {
                     break;
@@ -80,6 +68,7 @@ impl<'m> Producer<'m> {
             self.uncount(slot);
             let batch = &mut self.acc.pool.batches[slot];
             batch.place = Place::Sending;
+            batch.asked_life = self.net.topics.life_of(partition);
             batch.behind = self.acc.partitions[partition].head != slot;
             bytes = bytes.saturating_add(batch.len);
             let part = Part { at: 0, len: batch.len, batch: slot, mem };
@@ -280,6 +269,7 @@ impl<'m> Producer<'m> {
     pub(super) fn retry(&mut self, now: Instant, slot: u32, error: SendError) {
         let batch = &mut self.acc.pool.batches[slot];
         let partition = batch.partition;
+        self.acc.partitions[partition].unestablish();
         if batch.outcome.is_some() {
             // It was resolved while it was under way; now its slot is free.
             self.unpin(slot);
@@ -322,6 +312,9 @@ impl<'m> Producer<'m> {
     /// The answer to a batch: its outcome, unless it was resolved before.
     pub(super) fn answered(&mut self, now: Instant, slot: u32, outcome: Outcome) {
         let partition = self.acc.pool.batches[slot].partition;
+        if matches!(outcome, Outcome::Acked { .. }) {
+            self.acc.partitions[partition].establish(now);
+        }
         if self.acc.pool.batches[slot].outcome.is_none() {
             self.resolve(slot, outcome);
         }
@@ -334,7 +327,7 @@ impl<'m> Producer<'m> {
         let batch = &mut self.acc.pool.batches[slot];
         batch.outcome = Some(outcome);
         let (partition, records) = (batch.partition, batch.builder.count());
-        let (stamped, pinned) = (batch.is_stamped(), batch.is_pinned());
+        let pinned = batch.is_pinned();
         self.acc.partitions[partition].remove(&mut self.acc.pool.batches, slot);
         self.acc.pool.retire(slot);
         if self.txn.is_on() {
@@ -343,7 +336,6 @@ impl<'m> Producer<'m> {
         self.acc.push_resolved(slot);
         if matches!(outcome, Outcome::Acked { .. }) {
             count(&mut self.metrics.records_acked, records);
-            self.acc.partitions[partition].established |= stamped;
         } else {
             count(&mut self.metrics.records_failed, records);
             self.not_acknowledged(slot);

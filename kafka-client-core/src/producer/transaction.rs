@@ -34,7 +34,9 @@ pub enum TransactionState {
     /// The transaction cannot be committed any more, for this reason; abort it and begin another.
     AbortOnly(ErrorCode),
     /// This producer can do nothing more, for this reason: most often another one with the same `transactional.id`
-    /// has taken its place (PRODUCER_FENCED). Close it.
+    /// has taken its place (PRODUCER_FENCED). Close it. Whether the last transaction was committed is not known.
+    ///
+    /// Before KIP-890 a request of its own that had no answer, and came late, can have the same effect.
     Failed(ErrorCode),
 }
 
@@ -123,6 +125,8 @@ pub(crate) struct Transaction<'m> {
     pub(crate) state: TransactionState,
     /// Counts transactions, so that what partitions joined an earlier one counts no more.
     pub(crate) serial: u32,
+    /// The cluster's `transaction.version` when this one began; it may be upgraded meanwhile.
+    version: i16,
     /// The broker that coordinates, [`NIL`] while it must be found.
     pub(crate) coordinator: u32,
     pub(crate) group_coordinator: u32,
@@ -228,6 +232,7 @@ impl<'m> Producer<'m> {
         self.txn.expect(TransactionState::Ready)?;
         self.txn.state = TransactionState::Open;
         self.txn.serial = self.txn.serial.wrapping_add(1);
+        self.txn.version = self.net.transaction_version;
         (self.txn.begun, self.txn.commit_asked) = (false, false);
         Ok(())
     }
@@ -309,7 +314,8 @@ impl<'m> Producer<'m> {
         }
     }
 
-    fn fail_unsent(&mut self, now: Instant, error: SendError) {
+    /// Resolves every batch that has no place in the sequence.
+    pub(super) fn fail_unsent(&mut self, now: Instant, error: SendError) {
         let mut slot = self.acc.pool.oldest();
         while slot != NIL {
             let batch = &self.acc.pool.batches[slot];
@@ -373,8 +379,8 @@ impl<'m> Producer<'m> {
         }
     }
 
-    /// Whether this cluster ends a transaction with a new epoch and adds partitions by itself (KIP-890).
+    /// Whether the cluster ends this transaction with a new epoch and adds partitions by itself (KIP-890).
     pub(super) fn transactions_v2(&self) -> bool {
-        self.net.transaction_version >= 2
+        self.txn.version >= 2
     }
 }

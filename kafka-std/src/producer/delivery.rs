@@ -348,12 +348,22 @@ impl DeliveryError {
         !matches!(self.outcome(), Some(Outcome::NotWritten(_)))
     }
 
-    /// What went wrong.
+    /// What went wrong with this record: a broker that refuses a batch for some of its records names them, and the others
+    /// fail with [`Cause::BatchRefused`].
     pub fn cause(&self) -> Cause {
         match self.outcome() {
-            Some(Outcome::NotWritten(cause) | Outcome::Indeterminate(cause)) => cause,
+            Some(Outcome::NotWritten(cause)) => {
+                self.returned().and_then(|part| part.cause(self.record.index)).unwrap_or(cause)
+            }
+            Some(Outcome::Indeterminate(cause)) => cause,
             _ => Cause::Closed,
         }
+    }
+
+    /// What the broker said of the record, or of all its batch, beside the code. From Kafka 2.4 on; not from all brokers,
+    /// and not about all errors.
+    pub fn message(&self) -> Option<&str> {
+        self.returned()?.message(self.record.index)
     }
 
     /// The record itself, where it certainly is not in the log: to be sent again, or to be kept. `None` where it may be
@@ -361,12 +371,16 @@ impl DeliveryError {
     ///
     /// The bytes of a failed batch are kept as long as an error of one of its records is, outside of `buffer.memory`.
     pub fn record(&self) -> Option<OwnedRecord> {
+        self.returned()?.record(self.record.index, self.topic(), self.partition())
+    }
+
+    /// What came back of the batch, or of its part that the record was in, where it is not in the log.
+    fn returned(&self) -> Option<&Returned> {
         let RecordMetadata { batch, index, .. } = &self.record;
         if self.may_be_written() {
             return None;
         }
-        let returned = batch.returned.get()?.iter().rev().find(|part| part.first() <= *index)?;
-        returned.record(*index, self.topic(), self.partition())
+        batch.returned.get()?.iter().rev().find(|part| part.first() <= *index)
     }
 
     /// The broker's error code, where a broker answered.
@@ -380,7 +394,7 @@ impl DeliveryError {
     /// Whether sending the record again, later, can succeed without anybody changing something.
     pub fn is_retriable(&self) -> bool {
         match self.cause() {
-            Cause::TimedOut | Cause::Disconnected => true,
+            Cause::TimedOut | Cause::Disconnected | Cause::BatchRefused => true,
             Cause::Broker(code) => code.is_retriable(),
             _ => false,
         }
@@ -393,6 +407,7 @@ impl fmt::Debug for DeliveryError {
             .field("topic", &self.topic())
             .field("partition", &self.partition())
             .field("cause", &self.cause())
+            .field("message", &self.message())
             .field("may_be_written", &self.may_be_written())
             .finish()
     }
@@ -401,7 +416,11 @@ impl fmt::Debug for DeliveryError {
 impl fmt::Display for DeliveryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let fate = if self.may_be_written() { "it may have been written" } else { "it was not written" };
-        write!(f, "record for {}-{}: {}; {fate}", self.topic(), self.partition(), self.cause())
+        write!(f, "record for {}-{}: {}", self.topic(), self.partition(), self.cause())?;
+        if let Some(message) = self.message() {
+            write!(f, ": {message}")?;
+        }
+        write!(f, "; {fate}")
     }
 }
 

@@ -320,14 +320,12 @@ impl State {
         self.room_wakers.keep(seat, waker)
     }
 
-    /// Keeps the records of a batch that is not in the log for who may ask for them.
+    /// Keeps what is known of a batch that is not in the log, its records foremost, for who may ask.
     #[cold]
     fn hand_back(&mut self, delivery: &core::Delivery) {
         let listeners = self.listeners.get_mut(delivery.batch.slot()).filter(|l| l.anybody());
-        if let Some(listeners) = listeners
-            && let Some(bytes) = self.core.returned(delivery)
-        {
-            listeners.hand_back(Returned::new(delivery.first, bytes));
+        if let Some(listeners) = listeners {
+            listeners.hand_back(Returned::of(&mut self.core, delivery));
         }
     }
 

@@ -172,11 +172,6 @@ impl ProducerStates {
         self.entries.retain(|_, e| e.txn_first_offset.is_some() || e.last_seen > before);
     }
 
-    /// Forgets every producer, as after `producer.id.expiration.ms`; one with an open transaction never expires.
-    pub fn clear(&mut self) {
-        self.entries.retain(|_, e| e.txn_first_offset.is_some());
-    }
-
     /// Takes out the producers that appended at `offset` or after it, because the log is truncated there: the caller
     /// replays what the log still holds of them. `also` are those of whom a marker was lost.
     pub fn take_from(&mut self, offset: i64, also: &[i64]) -> Vec<i64> {

@@ -197,7 +197,7 @@ fn disturb(cluster: &mut Cluster, random: &mut Random) {
         1..=4 => cluster.start_node(node),
         5 => drop(cluster.set_leader("t", 0, node)),
         6 => drop(cluster.unclean_election("t", 0, node, random.below(20) as i64)),
-        7 => cluster.expire_producers(),
+        7 => cluster.expire_producers(0),
         8 => cluster.forget_fetch_sessions(),
         9 => cluster.compact("t", 0, |info, _| info.base_offset % 3 != 0),
         10 => cluster.shrink_isr("t", 0),

@@ -173,7 +173,7 @@ fn a_marker_that_an_election_lost_is_written_again() {
         b.produce_as(0, 0, -1, &txn_batch(&["a"], me, 0), Some("tx"));
         end(&mut b, 3, me, false).unwrap();
         if expired {
-            b.cluster.expire_producers();
+            b.cluster.expire_producers(0);
         }
         assert!(b.cluster.unclean_election("t", 0, 0, 1));
         assert_eq!(b.fetch(0, 0, 0).last_stable, 2);

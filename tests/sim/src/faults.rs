@@ -125,7 +125,7 @@ catalogue! {
     IsrShrunk "isr-shrunk" "a partition's in-sync replicas are its leader";
     UncleanElection "unclean-election" "records at the end of a partition are lost";
     RecordsDeleted "records-deleted" "the beginning of a log is deleted";
-    ProducersExpired "producers-expired" "brokers forget idle idempotent producers";
+    ProducersExpired "producers-expired" "brokers forget idempotent producers that were idle for 70 s";
     Throttled "throttled" "answers carry a throttle time, and connections are muted";
     ProduceError "produce-error" "produce requests are refused with a retriable error";
     ProduceErrorAfter "produce-error-after" "records are appended and the answer is an error";

@@ -40,6 +40,8 @@ pub enum What {
     Member { group: u16 },
     /// What a transactional producer asked for to begin may still arrive, and fence whoever has its id by then.
     InitUnheard,
+    /// A request of a transactional producer arrived after its connection was closed, and began a transaction.
+    BegunLate,
     /// A consumer had the time to read everything from where it began.
     ReadsAll,
     /// A record was accepted by a producer. Ids are unique within the history.
@@ -148,6 +150,7 @@ impl History {
             What::Member { group } => write!(text, "member {}", self.who[usize::from(*group)]),
             What::ReadsAll => write!(text, "reads-all"),
             What::InitUnheard => write!(text, "init-unheard"),
+            What::BegunLate => write!(text, "begun-late"),
             What::Send { place, id, digest, op } => {
                 write!(text, "send {} id={id} digest={digest:x} op={op}", name(place))
             }
@@ -228,6 +231,7 @@ impl History {
             "member" => What::Member { group: self.participant(plain.first()?) },
             "reads-all" => What::ReadsAll,
             "init-unheard" => What::InitUnheard,
+            "begun-late" => What::BegunLate,
             "send" => What::Send { place: place?, id: number("id")?, digest: digest()?, op },
             "acked" => What::Acked { id: number("id")?, offset: offset("offset") },
             "not-written" => What::NotWritten { id: number("id")?, why: why() },

@@ -8,6 +8,7 @@ use kafka_client_core::time::Instant;
 use kafka_proto::record::NewRecord;
 
 use crate::history::{History, What};
+use crate::inject::PRODUCERS_KEPT;
 use crate::record::{digest, value};
 use crate::rng::Rng;
 use crate::txn_app::TxnApp;
@@ -38,6 +39,29 @@ pub struct Plan {
     pub slow_seal: u64,
     /// It stops after this time.
     pub until: u64,
+    /// When it writes nothing for so long that brokers may forget it.
+    pub naps: Option<Naps>,
+}
+
+/// Long times without a record.
+#[derive(Clone, Debug)]
+pub struct Naps {
+    /// Chance of its own.
+    pub rng: Rng,
+    /// When the next one begins.
+    pub awake_until: u64,
+}
+
+impl Naps {
+    /// When to go on, if it is time to sleep.
+    fn begin(&mut self, now: u64) -> Option<u64> {
+        if now < self.awake_until {
+            return None;
+        }
+        let next = now + PRODUCERS_KEPT + self.rng.between(2_000_000, 45_000_000);
+        self.awake_until = next + self.rng.between(5_000_000, 60_000_000);
+        Some(next)
+    }
 }
 
 /// A producer and its application.
@@ -232,6 +256,7 @@ impl<'m> ProducerApp<'m> {
             self.producer.flush(Instant(now));
         }
         let next = now + plan.rng.around(plan.pause_us);
+        let next = plan.naps.as_mut().and_then(|naps| naps.begin(now)).unwrap_or(next);
         self.plan = Some(plan);
         Some(next)
     }

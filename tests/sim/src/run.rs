@@ -13,7 +13,7 @@ use crate::consumer_app::Reading;
 use crate::faults::{Counters, Fault};
 use crate::history::What;
 use crate::inject::Undo;
-use crate::producer_app::Plan;
+use crate::producer_app::{Naps, Plan};
 use crate::rng::Rng;
 use crate::run_transactions::add_transactional;
 use crate::scenario::Small;
@@ -115,8 +115,9 @@ impl<'m> Run<'m> {
             let client = world.add_producer(spec.client, spec.config, memory, &TOPICS);
             let who = world.producer(client).who;
             promise(&mut world, who, spec, &swarm);
-            world.producer(client).plan =
-                Some(plan(spec, Rng::stream(seed + client as u64, "app"), virtual_us));
+            let mut plan = plan(spec, Rng::stream(seed + client as u64, "app"), virtual_us);
+            plan.naps = naps(&swarm, Rng::stream(seed + client as u64, "naps"));
+            world.producer(client).plan = Some(plan);
         }
         let producers = swarm.producers.len();
         add_transactional(&mut world, &swarm, memory);
@@ -356,6 +357,13 @@ impl<'m> Run<'m> {
     }
 }
 
+/// Some producers are idle for long where brokers forget such.
+fn naps(swarm: &Swarm, mut rng: Rng) -> Option<Naps> {
+    let sleeps = swarm.has(Fault::ProducersExpired) && rng.percent(30);
+    let awake_until = rng.between(5 * S, 60 * S);
+    sleeps.then_some(Naps { rng, awake_until })
+}
+
 fn plan(spec: &ProducerSpec, rng: Rng, until: u64) -> Plan {
     Plan {
         rng,
@@ -364,6 +372,7 @@ fn plan(spec: &ProducerSpec, rng: Rng, until: u64) -> Plan {
         filling: spec.filling,
         slow_seal: spec.slow_seal,
         until,
+        naps: None,
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use kafka_broker::{Cluster, Config, Output};
+use kafka_broker::{Cluster, Config, Output, TxnState};
 use kafka_client_core::net::{HostId, Trouble};
 use kafka_client_core::time::Instant;
 
-use crate::client::Client;
-use crate::history::History;
+use crate::client::{App, Client};
+use crate::history::{History, What};
 use crate::link::{End, Link, Reach, Weather, host_name};
 use crate::pipe::{Cut, Cuts};
 use crate::rng::Rng;
@@ -289,10 +289,27 @@ impl<'m> World<'m> {
                 frame[end - 14] ^= 4;
             }
             if let Some(broker) = link.broker {
+                let late = (link.end == End::Gone).then_some(link.client);
+                let before = late.is_some_and(|client| self.has_transaction(client));
                 self.cluster.handle_request(self.now, broker, &frame[4..]);
                 self.drain_cluster();
+                if let Some(client) = late
+                    && !before
+                    && self.has_transaction(client)
+                    && let App::Producer(app) = &self.clients[client].app
+                {
+                    self.history.push(self.now, app.who, What::BegunLate);
+                }
             }
         }
+    }
+
+    /// Whether the coordinator has an open transaction of this client's transactional id.
+    fn has_transaction(&self, client: usize) -> bool {
+        let App::Producer(app) = &self.clients[client].app else { return false };
+        let name = app.txn.as_ref().map(|txn| &self.history.who[usize::from(txn.id)]);
+        let found = name.and_then(|name| self.cluster.transaction(name));
+        found.is_some_and(|txn| txn.state == TxnState::Ongoing)
     }
 
     fn server_gone(&mut self, id: u32) {

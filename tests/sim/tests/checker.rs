@@ -300,6 +300,13 @@ fn what_can_be_wrong_with_transactions_is_caught() {
             ("p1 txn op=1 committed", "1.6 p1 txn op=1 unknown\n1.6 p1 fatal PRODUCER_FENCED"),
         ],
     );
+    // A late request that began a transaction excuses only before the next one.
+    let gives_up = "1.6 p1 txn op=1 unknown\n1.6 p1 fatal PRODUCER_FENCED";
+    let (alone, late) = (("p0 fatal", ""), ("p1 owns", "1.3 p1 owns tx timeout=1000000\n1.35 p1 begun-late"));
+    caught_in_transactions("P8 false-fatal", &[alone, late, ("p1 txn op=1 committed", gives_up)]);
+    let after = ("p1 txn op=1 committing", "1.5 p1 txn op=1 committing\n1.55 p1 begun-late");
+    let excused = changed_from(TRANSACTIONS, &[alone, after, ("p1 txn op=1 committed", gives_up)]);
+    assert!(check(&excused).iter().all(|v| v.rule != "P8 false-fatal"));
     // What is left open.
     caught_in_transactions("C3 hanging", &[("group-offset", "9.0 -- hanging t/1 offset=2")]);
     // A copy that is there twice, has a hole, or does not end where the group does.

@@ -10,6 +10,7 @@ use kafka_proto::{ApiKey, ErrorCode};
 use kafka_sim::checker::check;
 use kafka_sim::link::Reach;
 use kafka_sim::scenario::*;
+use kafka_sim::swarm::Life;
 use kafka_sim::world::World;
 
 /// Before it knows a producer a broker accepts any sequence, so the second batch may not overtake the first.
@@ -22,6 +23,32 @@ fn the_first_batch_of_an_epoch_is_alone_under_way() {
         w.settle(p, 3_000);
         assert_eq!(w.logged("t", 0), ids, "{kind:?}");
         w.assert_sound();
+    }
+}
+
+/// So also when brokers may have forgotten the producer: after it was idle, and after an attempt that failed, as when
+/// an election loses what it wrote. Both times the first batch is refused, and the one behind would be accepted.
+#[test]
+fn the_first_batch_after_an_idle_time_or_a_failure_is_alone_under_way() {
+    for kind in BOTH {
+        for (idle_ms, refused) in [(15_000, 1), (100, 4)] {
+            let (mut w, p) = one_producer(kind, 1, 1);
+            let mut ids = w.send(p, Some(0), 1);
+            w.settle(p, 1_000);
+            w.run_ms(idle_ms);
+            let error =
+                if refused == 1 { ErrorCode::CORRUPT_MESSAGE } else { ErrorCode::NOT_ENOUGH_REPLICAS };
+            w.cluster.inject_many(ApiKey::PRODUCE, None, 0, refused, Action::Error(error));
+            if refused == 1 {
+                w.cluster.expire_producers(0);
+            }
+            ids.extend((0..5).map(|_| w.send_one(p, Some(0), 500)));
+            w.run_ms(50);
+            w.cluster.expire_producers(0);
+            w.settle(p, 5_000);
+            assert_eq!(w.logged("t", 0), ids, "{kind:?}, idle for {idle_ms} ms");
+            w.assert_sound();
+        }
     }
 }
 
@@ -236,6 +263,16 @@ fn nothing_goes_out_behind_a_batch_that_is_tried_again() {
     assert!(report.violations.is_empty(), "{:?}", report.violations);
 }
 
+/// Seeds that found something in transactions, or in clusters that have such beside them: a batch that overtook another
+/// after brokers had forgotten its producer, and a producer that a late request of its own fenced.
+#[test]
+fn seeds_with_transactions_that_found_something() {
+    for seed in [2243, 5906] {
+        let report = kafka_sim::run::run_life(seed, Life::Transactions, 180_000_000, false);
+        assert!(report.violations.is_empty(), "{seed}: {:?}", report.violations);
+    }
+}
+
 /// With fewer connections than brokers the idle one makes room at once, not when something else happens.
 #[test]
 fn an_idle_connection_makes_room_at_once() {
@@ -414,5 +451,8 @@ fn an_acknowledgement_beside_a_topic_that_is_gone_counts() {
     w.drain_cluster();
     w.settle(p, 5_000);
     assert_eq!(w.logged("u", 0), ids[1..], "once");
+    // It was in the log of the one before, and the answer says so.
+    assert_eq!(w.logged("t", 0), [], "not sent again");
+    assert!(w.all_acked(p, &ids));
     assert_eq!(w.connections_begun(), begun, "the answer was to what was asked");
 }

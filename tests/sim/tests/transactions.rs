@@ -63,6 +63,30 @@ fn who_waits_for_a_coordinator_sleeps() {
     }
 }
 
+/// Before KIP-890 a request that adds a partition may come late, after the end of its transaction, and begin another. A
+/// producer that then asks for its next epoch fences itself, as the coordinator sees it. It cannot know by whom it was
+/// fenced, and gives up: what it wrote is there as a whole, or not at all.
+#[test]
+fn a_late_join_may_fence_its_own_producer() {
+    let mut fenced = 0;
+    for late_ms in (1_000..1_300).step_by(10) {
+        let config = Config { transaction_version: 0, txn_marker_delay_us: 50_000, ..cluster(1, 3) };
+        let (mut w, p) = one_transactional(config);
+        w.transact(p, &[0]);
+        w.begin(p);
+        assert!(w.cut_link(0, 0, Cut::Pause(late_ms * 1_000)));
+        w.send_one(p, Some(0), 0);
+        w.commit(p);
+        w.run_ms(5_000);
+        let step = w.producer(p).step();
+        assert!(matches!(step, Some(Step::Idle | Step::Dead)), "{late_ms} ms: {step:?}");
+        fenced += u32::from(step == Some(Step::Dead));
+        assert_eq!(w.verdict(), [], "{late_ms} ms");
+        w.assert_sound();
+    }
+    assert!(fenced > 0, "no request came between the end and the next epoch");
+}
+
 /// B16, B18: the end of a transaction that arrives late, after it was asked for again, does not end the next one.
 #[test]
 fn b16_a_late_end_does_not_end_the_next_transaction() {
@@ -308,4 +332,31 @@ fn a_coordinator_without_room_is_no_reason_to_spin() {
         assert!(asked < 50, "{id}: asked {asked} times");
         w.assert_sound();
     }
+}
+
+/// The cluster is upgraded while a transaction is open: it ends by the rules it began with (KIP-890).
+#[test]
+fn the_protocol_of_a_transaction_is_that_of_its_beginning() {
+    let (mut w, p) = one_transactional(Config { transaction_version: 0, ..cluster(1, 3) });
+    let added = |w: &World<'_>| w.wire.requests.get(&ApiKey::ADD_PARTITIONS_TO_TXN.0).copied().unwrap_or(0);
+    w.transact(p, &[0]);
+    w.begin(p);
+    w.send_one(p, Some(0), 0);
+    w.settle(p, 1_000);
+    let before = added(&w);
+    // The client is told when it connects again.
+    w.cluster.upgrade_transactions(2);
+    w.cluster.drop_connections(0);
+    w.drain_cluster();
+    w.run_ms(1_000);
+    w.send_one(p, Some(1), 0);
+    w.settle(p, 3_000);
+    assert_eq!(added(&w), before + 1, "each partition of the open one is added");
+    w.commit(p);
+    w.reach_step(p, Step::Idle, 3_000);
+    w.transact(p, &[2]);
+    assert_eq!(added(&w), before + 1, "of the next one the cluster adds them itself");
+    assert_eq!(committed(&mut w), 3);
+    assert_eq!(w.verdict(), []);
+    w.assert_sound();
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::{Index, Txn};
-use crate::history::{Place, What};
+use crate::history::{Entry, Place, What};
 
 /// What the logs hold of a transaction.
 #[derive(Clone, Debug, Default)]
@@ -190,6 +190,7 @@ impl Index<'_> {
                 excused |= self.history.entries.iter().any(|e| {
                     e.what == What::InitUnheard && e.at <= entry.at && list.iter().any(|h| h.who == e.who)
                 });
+                excused |= self.begun_late(entry);
                 let limit = hold.timeout_us.saturating_sub(SLACK_US);
                 excused |= txns.range((entry.who, 0)..=(entry.who, u64::MAX)).any(|(_, t)| {
                     let ended = t.ended.map_or(entry.at, |(at, _)| at);
@@ -201,6 +202,15 @@ impl Index<'_> {
                 self.report("P8 false-fatal", text);
             }
         }
+    }
+
+    /// Before KIP-890 a request that adds to a transaction, and comes when that is over, begins another. Should the
+    /// producer then ask for its next epoch, because that request had no answer, the coordinator takes it for a
+    /// successor of whoever has the open transaction, which is itself. Nobody who is fenced can tell by whom.
+    fn begun_late(&self, fatal: &Entry) -> bool {
+        let before = self.history.entries.iter().rev().filter(|e| e.who == fatal.who && e.at <= fatal.at);
+        let mut since = before.take_while(|e| !matches!(e.what, What::TxnBegin { .. }));
+        since.any(|e| e.what == What::BegunLate)
     }
 
     /// C7: what was committed of an input is each offset once, and the group goes on behind it.
