@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use kafka_broker::{Config, Server};
 use kafka_examples::args::{Failure, Opt, Parsed, Spec, exit, print_out};
+use kafka_examples::progress::Progress;
 use kafka_std::{Admin, Error, ErrorCode, Isolation, Producer, Record};
 
 const SPEC: Spec = Spec {
@@ -90,7 +91,12 @@ fn run(args: &Parsed) -> Result<(), Failure> {
     };
     let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let run = Run { bootstrap, id: format!("{:x}-{:x}", std::process::id(), since_1970.as_millis()) };
-    let mut admin = Admin::connect_within(&run.bootstrap, PATIENCE)?;
+    let mut admin = Progress::new(true)
+        .wait(&run.bootstrap, || Admin::connect_within(&run.bootstrap, PATIENCE))
+        .map_err(|error| match error {
+            Error::Config(error) => args.usage(error.to_string()),
+            other => other.into(),
+        })?;
     let result = all(&mut admin, &run, records, kills);
     for topic in [run.input(), run.output()] {
         // Best effort: what went wrong before is what to tell.

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use kafka_examples::args::{Failure, Parsed, cannot_print};
+use kafka_examples::nearest::nearest;
 use kafka_examples::progress::Progress;
 use kafka_std::admin::{Admin, Cluster, TopicInfo};
 use kafka_std::{Consumer, Error, ErrorCode};
@@ -16,11 +17,12 @@ pub fn run(args: &Parsed) -> Result<(), Failure> {
     let timeout = timeout(args)?;
     let wanted: Vec<&str> = args.all("topic").collect();
     let progress = Progress::new(true);
-    let cluster = progress.wait(servers, || {
+    let asked = progress.wait(servers, || {
         let mut admin = Admin::connect_within(servers, timeout)?;
-        admin.metadata((!wanted.is_empty()).then_some(&wanted))
+        let cluster = admin.metadata((!wanted.is_empty()).then_some(&wanted))?;
+        Ok((admin, cluster))
     });
-    let cluster = cluster.map_err(|error| match error {
+    let (mut admin, cluster) = asked.map_err(|error| match error {
         Error::Config(error) => args.usage(error.to_string()),
         other => other.into(),
     })?;
@@ -28,13 +30,21 @@ pub fn run(args: &Parsed) -> Result<(), Failure> {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(cannot_print(&error)),
         _ => {}
     }
-    let missing = cluster.topics.iter().filter(|topic| topic.error != ErrorCode::NONE);
-    let missing: Vec<String> =
-        missing.map(|topic| format!("topic {}: {}", topic.name, topic.error)).collect();
-    if !wanted.is_empty() && !missing.is_empty() {
-        return Err(Failure::Failed(missing.join("; ")));
+    let missing: Vec<_> = cluster.topics.iter().filter(|topic| topic.error != ErrorCode::NONE).collect();
+    if wanted.is_empty() || missing.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    // Only to be helpful: that it cannot be had changes nothing.
+    let all = admin.metadata(None).map(|cluster| cluster.topics).unwrap_or_default();
+    let missing: Vec<String> = missing
+        .iter()
+        .map(|topic| {
+            let near = nearest(&topic.name, all.iter().map(|other| other.name.as_str()));
+            let hint = near.map_or(String::new(), |near| format!("; did you mean {near}?"));
+            format!("topic {}: {}{hint}", topic.name, topic.error)
+        })
+        .collect();
+    Err(Failure::Failed(missing.join("\n")))
 }
 
 /// How long to wait, after a look at all settings.
