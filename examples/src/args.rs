@@ -2,10 +2,11 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 use std::str::FromStr;
 
+use crate::advice::advice;
 use crate::nearest::nearest;
 
 /// An option.
@@ -69,9 +70,12 @@ pub enum Failure {
     Told,
 }
 
-impl<E: std::error::Error> From<E> for Failure {
+impl<E: std::error::Error + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
-        Failure::Failed(error.to_string())
+        Failure::Failed(match advice(&error) {
+            Some(advice) => format!("{error}\n{advice}"),
+            None => error.to_string(),
+        })
     }
 }
 
@@ -86,8 +90,20 @@ impl fmt::Display for Failure {
 }
 
 /// Prints on standard output. A reader who has seen enough and went away is no failure, and no panic as with `print!`.
-pub fn print_out(text: &str) {
-    let _ = std::io::stdout().write_all(text.as_bytes());
+///
+/// # Errors
+/// [`Failure::Failed`] when it cannot be written, as on a full disk.
+pub fn print_out(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(cannot_print(&error)),
+        _ => Ok(()),
+    }
+}
+
+/// What to say when standard output cannot be written.
+pub fn cannot_print(error: &std::io::Error) -> Failure {
+    Failure::Failed(format!("standard output: {error}"))
 }
 
 /// Ends a program: says on standard error what went wrong, and turns it into the exit code.
@@ -134,7 +150,7 @@ impl Spec {
             }
         }
         if parsed.has(HELP.long) {
-            print_out(&self.help());
+            print_out(&self.help())?;
             return Ok(None);
         }
         Ok(Some(parsed))

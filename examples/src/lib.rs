@@ -4,6 +4,7 @@
 //! tests.
 #![forbid(unsafe_code)]
 
+pub mod advice;
 pub mod args;
 pub mod chart;
 pub mod latency;

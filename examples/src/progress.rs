@@ -1,7 +1,7 @@
 //! Progress, for people: a bar on standard error while that is a terminal, and nothing at all when it is not.
 
 use std::io::{IsTerminal, Write, stderr};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 /// Drawn at most this often.
@@ -43,6 +43,29 @@ impl Progress {
         let (done, total, text) = state();
         let bar = total.map_or(String::new(), |total| bar(done, total));
         let _ = write!(stderr(), "{CLEAR}{bar}{text}");
+    }
+
+    /// Does something that may take long: from the second second on it says what is waited for, and for how long.
+    pub fn wait<T>(&self, what: &str, call: impl FnOnce() -> T) -> T {
+        if !self.shown {
+            return call();
+        }
+        std::thread::scope(|scope| {
+            let (done, ended) = mpsc::channel::<()>();
+            scope.spawn(move || {
+                let begin = Instant::now();
+                while ended.recv_timeout(INTERVAL) == Err(mpsc::RecvTimeoutError::Timeout) {
+                    let seconds = begin.elapsed().as_secs();
+                    if seconds > 0 {
+                        self.update(|| (0, None, format!("waiting for {what}: {seconds} s")));
+                    }
+                }
+                self.clear();
+            });
+            let result = call();
+            drop(done);
+            result
+        })
     }
 
     /// Takes it away until the next update.

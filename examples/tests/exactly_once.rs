@@ -56,7 +56,15 @@ fn it_needs_no_cluster_and_names_one_that_is_not_there() {
     let output = exactly_once(&["--bootstrap", &nobody]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains(&nobody), "{}", text(&output.stderr));
-    assert_eq!(exactly_once(&["--records", "0"]).status.code(), Some(2));
+    for (args, says) in [
+        (&["--records", "0"][..], "--records is 1 to 1000000"),
+        (&["--record", "5"], "did you mean --records?"),
+        (&["--bootstrap", "nowhere"], "the port is missing"),
+    ] {
+        let output = exactly_once(args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(text(&output.stderr).contains(says), "{}", text(&output.stderr));
+    }
 }
 
 fn worker(server: &Server) -> Child {

@@ -118,6 +118,8 @@ impl Admin {
 
     /// The brokers of the cluster, and these topics, or all there are. Creates none.
     ///
+    /// Asks again, on another connection, where the one it has is gone. So do the other calls.
+    ///
     /// # Errors
     /// [`Error::Unavailable`]. A topic that does not exist is no error: its [`TopicInfo::error`] says so.
     pub fn metadata(&mut self, topics: Option<&[&str]>) -> Result<Cluster, Error> {

@@ -107,7 +107,8 @@ impl Consumer {
         Consumer::builder().properties(text)?.build()
     }
 
-    /// Reads a partition from `start` on, beside those read already; moves one that is (a seek). Does not wait.
+    /// Reads a partition from `start` on, beside those read already; moves one that is (a seek). Does not wait: a topic or
+    /// a partition that does not exist gives no records, until it does.
     ///
     /// # Errors
     /// [`ConsumeError::IllegalTopicName`]; [`ConsumeError::Closed`].
@@ -189,19 +190,22 @@ impl Consumer {
         }
     }
 
-    /// The offset to be fetched next, if it is known: `None` while it is looked up.
+    /// The offset to be fetched next, if it is known: `None` while it is looked up, and for a partition that is not
+    /// assigned. Does not wait.
     pub fn position(&self, topic: &str, partition: u32) -> Option<i64> {
         let state = self.handle.shared.lock();
         state.core.position(*state.topics.get(topic)?, partition)
     }
 
-    /// The offset after the last record that readers may see, as of the last fetch.
+    /// The offset after the last record that readers may see, as of the last fetch; `None` before the first one. Does not
+    /// wait.
     pub fn high_watermark(&self, topic: &str, partition: u32) -> Option<i64> {
         let state = self.handle.shared.lock();
         state.core.high_watermark(*state.topics.get(topic)?, partition)
     }
 
-    /// Whether all records that there are were returned by a poll and looked at, as of the last fetch.
+    /// Whether all records that there are were returned by a poll and looked at, as of the last fetch: what was written
+    /// since is not known. Does not wait.
     pub fn is_at_end(&self, topic: &str, partition: u32) -> bool {
         let mut state = self.handle.shared.lock();
         // What was not looked at will come again.
@@ -219,10 +223,12 @@ impl Consumer {
         state.core.troubles().map(|(host, why)| (at(host), why)).collect()
     }
 
-    /// Records, as soon as some are there; none after `timeout`.
+    /// Records, as soon as some are there; none after `timeout`. Blocks the thread until then. A poll returns what one fetch
+    /// brought, of one broker: up to `fetch.max.bytes`, and one batch at least.
     ///
     /// # Errors
-    /// See [`ConsumeError`]. Reading goes on with the next poll; a partition that cannot be read on waits for a seek.
+    /// See [`ConsumeError`]. Reading goes on with the next poll; a partition that cannot be read on waits for a seek. Brokers
+    /// that cannot be used are tried again all the time, and an error every `default.api.timeout.ms`.
     pub fn poll(&self, timeout: Duration) -> Result<Records, ConsumeError> {
         let deadline = deadline_in(timeout);
         let shared = &self.handle.shared;
@@ -295,7 +301,8 @@ impl Consumer {
         found.map_or(Poll::Pending, Poll::Ready)
     }
 
-    /// Closes the connections. Later polls return [`ConsumeError::Closed`].
+    /// Closes the connections, without waiting for that. Polls return [`ConsumeError::Closed`] from then on, also those that
+    /// wait at the moment.
     pub fn close(&self) {
         self.handle.shared.lock().core.close();
         self.handle.shared.wake();

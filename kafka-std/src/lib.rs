@@ -80,10 +80,10 @@ pub use admin::Admin;
 pub use consumer::Consumer;
 pub use error::TransactionError;
 pub use error::{ConfigError, ConsumeError, Error, SendError, Trouble, Unavailable};
-pub use kafka_client_core::config::{Acks, Isolation};
+pub use kafka_client_core::config::{Acks, Isolation, OffsetReset};
 pub use kafka_proto::ErrorCode;
 pub use kafka_proto::record::{Codec, Header, NewRecord};
-pub use producer::ConsumerGroup;
+pub use producer::{Cause, ConsumerGroup};
 pub use producer::{
     Delivery, DeliveryError, DeliveryResult, Interceptor, Outgoing, OwnedRecord, Partitioner, Partitions,
     Producer, ProducerBuilder, Record, RecordMetadata, RoundRobin, Topic,

@@ -42,8 +42,10 @@ fn the_handler_may_take_a_lock_that_a_waiting_thread_holds() {
         for _ in 0..100 {
             producer.send(record()).unwrap().wait().unwrap();
             let held = told.lock().unwrap();
+            // In one batch as a rule, and never behind what the handler is called for.
+            let delivery = producer.send(record()).unwrap();
             producer.send_with(record(), 1).unwrap();
-            producer.send(record()).unwrap().wait().unwrap();
+            delivery.wait().unwrap();
             drop(held);
         }
         assert!(producer.flush(SECONDS));
@@ -61,8 +63,9 @@ fn a_closure_may_take_a_lock_that_a_waiting_thread_holds() {
             producer.send(record()).unwrap().wait().unwrap();
             let held = told.lock().unwrap();
             let of_closure = told.clone();
+            let delivery = producer.send(record()).unwrap();
             producer.send_then(record(), move |_| *of_closure.lock().unwrap() += 1).unwrap();
-            producer.send(record()).unwrap().wait().unwrap();
+            delivery.wait().unwrap();
             drop(held);
         }
         assert!(producer.flush(SECONDS));

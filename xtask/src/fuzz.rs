@@ -34,9 +34,14 @@ pub fn fuzz(args: &[String]) -> Result {
     run_all(&chosen, seconds)
 }
 
-/// Runs every target for `seconds`.
-pub fn fuzz_each(seconds: u64) -> Result {
-    run_all(&targets()?, seconds)
+/// How long all targets take when each runs for `seconds`.
+pub fn seconds_of_all(seconds: u64) -> Result<u64> {
+    Ok(targets()?.len().div_ceil(AT_ONCE) as u64 * seconds)
+}
+
+/// Runs all targets, in `seconds` together.
+pub fn fuzz_for(seconds: u64) -> Result {
+    run_all(&targets()?, seconds / seconds_of_all(1)?.max(1))
 }
 
 /// The targets: the files of the folder `fuzz_targets`.

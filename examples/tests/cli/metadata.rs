@@ -28,9 +28,14 @@ fn brokers_topics_and_partitions_are_listed() {
 
 #[test]
 fn a_topic_that_does_not_exist_is_an_error_and_is_not_created() {
-    let server = cluster(&["t"]);
-    let ran = run(&mut cli(&server, "metadata", &["-t", "tt"]), b"");
+    let server = cluster(&["t", "readings"]);
+    let ran = run(&mut cli(&server, "metadata", &["-t", "tt", "-t", "reading"]), b"");
     assert_eq!(ran.code, 1);
-    assert!(ran.err.contains("topic tt: UNKNOWN_TOPIC_OR_PARTITION"), "{}", ran.err);
+    assert!(ran.err.contains("topic tt: UNKNOWN_TOPIC_OR_PARTITION\n"), "{}", ran.err);
+    assert!(
+        ran.err.contains("topic reading: UNKNOWN_TOPIC_OR_PARTITION; did you mean readings?"),
+        "{}",
+        ran.err
+    );
     assert!(server.with(|cluster| cluster.topic("tt").is_none()));
 }

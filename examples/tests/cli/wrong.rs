@@ -1,7 +1,8 @@
 //! What is said when something is wrong, and with which exit code.
 
 use std::io::{Read, Write};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::support::{Ran, cli, cluster, run};
 
@@ -38,11 +39,85 @@ fn a_wrong_command_line_names_what_was_meant() {
             "did you mean auto.offset.reset?",
         ),
         (&["consume", "-b", "h:1", "-t", "t", "-c", "-1"], "--count: \"-1\" is not a number"),
+        (&["metadata", "-b", "h:1", "-m", "0"], "--timeout: 0 seconds"),
+        (&["metadata", "-b", "h:1", "-m", "soon"], "--timeout: \"soon\" is not a number"),
+        (&["metadata", "-b", "h:1", "-X", "request.timeout=5"], "did you mean request.timeout.ms?"),
+        (&["metadata", "-b", "h:1", "-X", "security.protocol=SSL"], "only PLAINTEXT"),
+        (&["metadata", "--topics"], "did you mean --topic?"),
     ] {
         let ran = bare(args);
         assert_eq!(ran.code, 2, "{args:?}: {}", ran.err);
         assert!(ran.err.contains(says), "{args:?}: {}", ran.err);
     }
+}
+
+#[test]
+fn what_cannot_be_printed_is_an_error() {
+    let server = cluster(&["t"]);
+    let address = server.bootstrap();
+    let full = || std::fs::File::options().write(true).open("/dev/full");
+    if full().is_err() {
+        return; // Not every system has it.
+    }
+    for args in [&["--help"][..], &["consume", "--help"], &["--version"], &["metadata", "-b", &address]] {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_kafka-cli"));
+        let output = program.args(args).stdout(full().expect("it is there")).output().expect("it runs");
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {err}");
+        assert!(err.contains("standard output: "), "{args:?}: {err}");
+    }
+}
+
+#[test]
+fn brokers_that_say_nothing_are_named_in_time() {
+    let silent: Vec<_> =
+        (0..3).map(|_| std::net::TcpListener::bind("127.0.0.1:0").expect("a port")).collect();
+    let names: Vec<_> = silent.iter().map(|l| l.local_addr().expect("its address").to_string()).collect();
+    let all = names.join(",");
+    let (begin, allowed) = (Instant::now(), Duration::from_secs(2));
+    let short = ["-X", "max.block.ms=2000"];
+    for args in [
+        &["metadata", "-b", &all, "-m", "2"][..],
+        &["metadata", "-b", &all, "-X", "request.timeout.ms=2000"],
+        &[&["produce", "-b", &all, "-t", "t"][..], &short].concat(),
+        &["consume", "-b", &all, "-t", "t", "-X", "default.api.timeout.ms=2000"],
+    ] {
+        let ran = bare(args);
+        assert_eq!(ran.code, 1, "{args:?}");
+        assert!(names.iter().all(|name| ran.err.contains(name)), "{args:?}: {}", ran.err);
+    }
+    assert!(begin.elapsed() < 4 * allowed * 3 / 2, "{:?}", begin.elapsed());
+}
+
+#[test]
+fn on_a_terminal_it_says_what_it_waits_for() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = silent.local_addr().expect("its address").to_string();
+    let short = ["-X", "max.block.ms=2500"];
+    for (args, says) in [
+        (&["metadata", "-b", &address, "-m", "3"][..], address.as_str()),
+        (&[&["produce", "-b", &address, "-t", "t"][..], &short].concat(), "the cluster"),
+        (&["consume", "-b", &address, "-t", "t", "-X", "default.api.timeout.ms=2500"], "the cluster"),
+    ] {
+        let terminal = nix::pty::openpty(None, None).expect("a terminal");
+        let mut program = Command::new(env!("CARGO_BIN_EXE_kafka-cli"));
+        program.args(args).env("TERM", "xterm").stderr(terminal.slave);
+        let mut child = start_on(program, b"x\n");
+        let mut seen = Vec::new();
+        // The terminal is gone with its last user, which is an error to read.
+        let _ = std::fs::File::from(terminal.master).read_to_end(&mut seen);
+        assert_eq!(child.wait().expect("it ends").code(), Some(1));
+        let seen = String::from_utf8_lossy(&seen);
+        assert!(seen.contains(&format!("waiting for {says}: 1 s")), "{args:?}: {seen}");
+        assert!(seen.contains("\x1b[K") && seen.contains("not available after"), "{args:?}: {seen}");
+    }
+}
+
+/// Starts a program whose standard error is somewhere already. What belongs to it is not kept open here.
+fn start_on(mut program: Command, input: &[u8]) -> Child {
+    let mut child = program.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("it starts");
+    let _ = child.stdin.take().expect("a pipe").write_all(input);
+    child
 }
 
 #[test]
@@ -70,6 +145,7 @@ fn hosts_that_cannot_be_used_are_named_with_the_reason() {
         let ran = bare(args);
         assert_eq!(ran.code, 1);
         assert!(ran.err.contains(&first) && ran.err.contains("refused"), "{}", ran.err);
+        assert!(ran.err.contains("Check that the broker is running"), "{}", ran.err);
     }
 }
 
@@ -92,6 +168,32 @@ fn a_server_that_is_no_kafka_is_named() {
         let ran = bare(args);
         assert_eq!(ran.code, 1);
         assert!(ran.err.contains(&address) && ran.err.contains("not a Kafka server"), "{}", ran.err);
+    }
+}
+
+#[test]
+fn a_listener_for_tls_is_recognised_where_it_answers_and_suspected_where_it_does_not() {
+    // A fatal alert, as OpenSSL sends to who does not begin with a handshake; and a connection that is just closed.
+    for (answer, says) in
+        [(&b"\x15\x03\x03\x00\x02\x02\x50"[..], "That is TLS"), (b"", "a listener for TLS or SASL")]
+    {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("its address").to_string();
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                let _ = stream.read(&mut [0; 1024]);
+                let _ = stream.write_all(answer);
+            }
+        });
+        for args in [
+            &["metadata", "-b", &address][..],
+            &["produce", "-b", &address, "-t", "t", "-X", "max.block.ms=700"],
+            &["consume", "-b", &address, "-t", "t", "-X", "default.api.timeout.ms=700"],
+        ] {
+            let ran = bare(args);
+            assert_eq!(ran.code, 1);
+            assert!(ran.err.contains(&address) && ran.err.contains(says), "{args:?}: {}", ran.err);
+        }
     }
 }
 

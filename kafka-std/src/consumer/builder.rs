@@ -23,7 +23,7 @@ pub(crate) struct ConsumerSettings {
     pub(crate) rack: String,
 }
 
-/// Configures a [`Consumer`]. Defaults are the Java client's.
+/// Configures a [`Consumer`]. Defaults are the Java client's (4.x).
 ///
 /// Each setting can be given by a typed method or by its dotted name, with [`set`](Self::set); the later one holds.
 #[must_use = "call build()"]
@@ -47,16 +47,17 @@ impl ConsumerBuilder {
     /// Sets one setting by its name, e.g. `fetch.min.bytes`.
     ///
     /// # Errors
-    /// See [`ConfigError`]: an unknown name is one, and a setting that this client does not have yet.
+    /// See [`ConfigError`]: an unknown name is one, a value that is not allowed, and a setting that this client does not
+    /// have yet.
     pub fn set(mut self, key: &str, value: &str) -> Result<Self, ConfigError> {
         self.common.set(CONSUMER, &mut self.settings, key, value)?;
         Ok(self)
     }
 
-    /// Sets all settings in the text of a properties file.
+    /// Sets all settings in the text of a properties file, which is read by [`properties`](crate::config::properties).
     ///
     /// # Errors
-    /// See [`ConfigError`].
+    /// As [`set`](Self::set); [`ConfigError::Syntax`] for a line that is not `name=value`.
     pub fn properties(self, text: &str) -> Result<Self, ConfigError> {
         properties(text)?.iter().try_fold(self, |builder, (key, value)| builder.set(key, value))
     }
@@ -68,25 +69,27 @@ impl ConsumerBuilder {
         self
     }
 
-    /// `client.id`: shown in the brokers' logs and used for quotas.
+    /// `client.id`: shown in the brokers' logs and used for quotas; empty by default. Kept for the life of the program, once
+    /// for all clients that have the same.
     pub fn client_id(mut self, id: &str) -> Self {
         id.clone_into(&mut self.common.client_id);
         self
     }
 
-    /// `auto.offset.reset`: what happens when a position does not exist any more.
+    /// `auto.offset.reset`: what happens when a position does not exist any more; by default it is moved to the end, and
+    /// [`ConsumeError::Reset`](crate::ConsumeError::Reset) says so.
     pub fn offset_reset(mut self, reset: OffsetReset) -> Self {
         self.settings.core.offset_reset = reset;
         self
     }
 
-    /// `isolation.level`: which records of transactions are seen.
+    /// `isolation.level` (KIP-98): which records of transactions are seen; by default all.
     pub fn isolation(mut self, isolation: kafka_client_core::config::Isolation) -> Self {
         self.settings.core.isolation = isolation;
         self
     }
 
-    /// `default.api.timeout.ms`: how long calls that wait for the cluster wait.
+    /// `default.api.timeout.ms`: how long calls that wait for the cluster wait; 60 s by default.
     pub fn api_timeout(mut self, timeout: Duration) -> Self {
         self.settings.api_timeout = timeout;
         self

@@ -125,7 +125,7 @@ impl<'a> Batch<'a> {
         self.high_watermark
     }
 
-    /// The offset after the batch.
+    /// The offset after the batch: where to go on when all of it is dealt with.
     pub fn next_offset(&self) -> i64 {
         self.next_offset
     }

@@ -69,7 +69,8 @@ impl Socket {
         reads || writes
     }
 
-    /// Does what can be done without waiting: at most one frame written and one buffer read.
+    /// Does what can be done without waiting: at most one frame written and one buffer read. After an error all that the
+    /// socket was given is in `rx` and `transmit`, to go back with the connection's end.
     pub(super) fn turn(&mut self) -> Result<Progress, Trouble> {
         let mut progress = Progress::default();
         if !self.connected {
@@ -82,7 +83,13 @@ impl Socket {
             progress.written = self.write().map_err(|error| trouble(&error))?;
         }
         if self.readable && self.rx.is_some() {
-            progress.received = self.read().map_err(|error| trouble(&error))?;
+            match self.read() {
+                Ok(received) => progress.received = received,
+                Err(error) => {
+                    self.transmit = progress.written.or(self.transmit.take());
+                    return Err(trouble(&error));
+                }
+            }
         }
         Ok(progress)
     }
@@ -191,5 +198,49 @@ pub(crate) fn trouble(error: &io::Error) -> Trouble {
         | ErrorKind::PermissionDenied
         | ErrorKind::Unsupported => Trouble::Unreachable,
         _ => Trouble::Lost,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kafka_client_core::config::{ClientConfig, ProducerConfig};
+    use kafka_client_core::machine::Machine;
+    use kafka_client_core::net::Action;
+    use kafka_client_core::producer::Producer;
+    use kafka_client_core::resources::ProducerMemory;
+    use kafka_client_core::time::Instant;
+
+    #[test]
+    fn a_frame_that_was_written_just_before_the_connection_broke_is_not_lost() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let (now, config) = (Instant(0), ProducerConfig::DEFAULT);
+        let hosts = [("broker".into(), 9092)];
+        let memory = ProducerMemory::owned(config.batch_size, false);
+        let mut core = Producer::new(ClientConfig::DEFAULT, config, hosts, memory).unwrap();
+        core.topic("t".into()).unwrap();
+        let (conn, address) = loop {
+            match core.poll_action(now).unwrap() {
+                Action::Resolve(host) => core.handle_resolved(now, host, &[listener.local_addr().unwrap()]),
+                Action::Connect(conn, address) => break (conn, address),
+                Action::Close(_) => panic!("nothing is open"),
+            }
+        };
+        let mut socket = Socket::open(conn, address, SocketOptions::default()).unwrap();
+        drop(listener.accept().unwrap());
+        // The end of the connection has arrived.
+        while !matches!(socket.stream.peek(&mut [0]), Ok(0)) {
+            std::thread::yield_now();
+        }
+        core.handle_connected(now, conn);
+        socket.transmit = core.poll_transmit(now);
+        socket.rx = core.poll_read().map(|(_, rx)| rx);
+        (socket.readable, socket.writable) = (true, true);
+        assert!(socket.transmit.is_some() && socket.rx.is_some());
+        assert_eq!(socket.turn().err(), Some(Trouble::Lost));
+        assert!(
+            socket.transmit.is_some_and(|transmit| transmit.is_done()),
+            "with it goes the memory of its batches"
+        );
     }
 }

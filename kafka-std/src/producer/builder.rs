@@ -82,7 +82,7 @@ impl Levels {
     }
 }
 
-/// Configures a [`Producer`]. Defaults are the Java client's.
+/// Configures a [`Producer`]. Defaults are the Java client's (4.x): idempotent, `acks=all`, 5 ms linger, batches of 16 KiB.
 ///
 /// Each setting can be given by a typed method or by its dotted name, with [`set`](Self::set); the later one holds.
 #[must_use = "call build()"]
@@ -117,16 +117,17 @@ impl ProducerBuilder {
     /// Sets one setting by its name, e.g. `linger.ms`.
     ///
     /// # Errors
-    /// See [`ConfigError`]: an unknown name is one, and a setting that this client does not have yet.
+    /// See [`ConfigError`]: an unknown name is one, a value that is not allowed, and a setting that this client does not
+    /// have yet. What contradicts another setting is an error of [`build`](Self::build).
     pub fn set(mut self, key: &str, value: &str) -> Result<Self, ConfigError> {
         self.common.set(PRODUCER, &mut self.settings, key, value)?;
         Ok(self)
     }
 
-    /// Sets all settings in the text of a properties file.
+    /// Sets all settings in the text of a properties file, which is read by [`properties`](crate::config::properties).
     ///
     /// # Errors
-    /// See [`ConfigError`].
+    /// As [`set`](Self::set); [`ConfigError::Syntax`] for a line that is not `name=value`.
     pub fn properties(self, text: &str) -> Result<Self, ConfigError> {
         properties(text)?.iter().try_fold(self, |builder, (key, value)| builder.set(key, value))
     }
@@ -138,85 +139,93 @@ impl ProducerBuilder {
         self
     }
 
-    /// `client.id`: shown in the brokers' logs and used for quotas.
+    /// `client.id`: shown in the brokers' logs and used for quotas; empty by default. Kept for the life of the program, once
+    /// for all clients that have the same.
     pub fn client_id(mut self, id: &str) -> Self {
         id.clone_into(&mut self.common.client_id);
         self
     }
 
-    /// `acks`. Anything but [`Acks::All`] switches idempotence off, unless that is asked for.
+    /// `acks`; all by default. Anything but [`Acks::All`] switches idempotence off, unless that is asked for.
     pub fn acks(mut self, acks: Acks) -> Self {
         self.settings.core.acks = acks;
         self
     }
 
-    /// `enable.idempotence`.
+    /// `enable.idempotence` (KIP-98, KIP-185): no duplicates and no reordering when a batch is sent again. On by default,
+    /// wherever the other settings allow it; asked for where they do not, it is an error of [`build`](Self::build).
     pub fn idempotence(mut self, on: bool) -> Self {
         self.settings.idempotence = Some(on);
         self
     }
 
-    /// `linger.ms`: how long a batch that is not full waits for more records.
+    /// `linger.ms`: how long a batch that is not full waits for more records; 5 ms by default. With zero it
+    /// waits for nothing but the requests before it.
     pub fn linger(mut self, linger: Duration) -> Self {
         self.settings.core.linger = micros(linger);
         self
     }
 
-    /// `batch.size` in bytes.
+    /// `batch.size` in bytes, at least 128; 16,384 by default. A larger record has a batch of its own.
     pub fn batch_size(mut self, bytes: u32) -> Self {
         self.settings.core.batch_size = bytes;
         self
     }
 
-    /// `buffer.memory` in bytes: what records that are not acknowledged yet may take.
+    /// `buffer.memory` in bytes, at least `batch.size`: what records that are not acknowledged yet may take; 32 MiB by
+    /// default.
     pub fn buffer_memory(mut self, bytes: u64) -> Self {
         self.settings.core.buffer_memory = bytes;
         self
     }
 
-    /// `max.block.ms`: how long a call waits for room in `buffer.memory` and for a topic's partitions.
+    /// `max.block.ms`: how long a call waits for room in `buffer.memory`, for a topic's partitions, and for the
+    /// coordinator of its transactions; 60 s by default.
     pub fn max_block(mut self, longest: Duration) -> Self {
         self.settings.max_block = longest;
         self
     }
 
-    /// `max.request.size` in bytes, of one record and of one request.
+    /// `max.request.size` in bytes, at least 256, of one record and of one request; 1 MiB by default.
     pub fn max_request_size(mut self, bytes: u32) -> Self {
         self.settings.core.max_request_size = bytes;
         self
     }
 
-    /// `compression.type`.
+    /// `compression.type`; none by default.
     pub fn compression(mut self, codec: Codec) -> Self {
         self.settings.core.codec = codec;
         self
     }
 
-    /// `compression.<codec>.level` of the codec that is used.
+    /// `compression.<codec>.level` (KIP-390) of the codec that is used; its default without.
     pub fn compression_level(mut self, level: i32) -> Self {
         self.settings.levels.typed = Some(level);
         self
     }
 
-    /// `transactional.id`: makes the producer transactional. It names the producer across restarts.
+    /// `transactional.id`: makes the producer transactional (KIP-98). It names the producer across restarts: a newer one
+    /// with the same name fences an older one.
     pub fn transactional_id(mut self, id: &str) -> Self {
         id.clone_into(&mut self.settings.transactional_id);
         self
     }
 
-    /// `transaction.timeout.ms`: the coordinator aborts a transaction that was left open for so long.
+    /// `transaction.timeout.ms`: the coordinator aborts a transaction that was left open for so long; 60 s by
+    /// default.
     pub fn transaction_timeout(mut self, timeout: Duration) -> Self {
         self.settings.transaction_timeout = micros(timeout);
         self
     }
 
-    /// `request.timeout.ms`: how long to wait for a broker's answer.
+    /// `request.timeout.ms`: how long to wait for a broker's answer, before the connection is given up; 30 s by default.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.common.client.request_timeout = micros(timeout);
         self
     }
 
-    /// `delivery.timeout.ms`: every record is acknowledged or has failed within this time.
+    /// `delivery.timeout.ms`: every record is acknowledged or has failed within this time of being accepted (KIP-91), at
+    /// least `linger.ms` + `request.timeout.ms`; 2 minutes by default.
     pub fn delivery_timeout(mut self, timeout: Duration) -> Self {
         self.settings.core.delivery_timeout = micros(timeout);
         self
@@ -229,7 +238,7 @@ impl ProducerBuilder {
         self
     }
 
-    /// `partitioner.class`: chooses the partition of every record that does not name one, in each way of sending.
+    /// `partitioner.class` (KIP-480, KIP-794): chooses the partition of every record that does not name one, in each way of sending.
     /// [`RoundRobin`] is one; without any, records go by their key, and those without a key where they fill batches.
     ///
     /// It is asked once per record, under the producer's lock: be brief, and do not use the producer. Its panic is the
@@ -239,7 +248,7 @@ impl ProducerBuilder {
         self
     }
 
-    /// `interceptor.classes`: sees every record before it is sent, after the interceptors given before, and every result.
+    /// `interceptor.classes` (KIP-42): sees every record before it is sent, after the interceptors given before, and every result.
     pub fn interceptor(mut self, interceptor: impl Interceptor + 'static) -> Self {
         self.interceptors.push(Box::new(interceptor));
         self

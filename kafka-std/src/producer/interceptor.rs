@@ -9,7 +9,7 @@ use super::record::{Destination, Header, Record};
 use crate::error::SendError;
 use crate::sync::isolated;
 
-/// Sees every record that a producer is given, and every result. Several are called in the order in which they were
+/// Sees every record that a producer is given, and every result (KIP-42). Several are called in the order in which they were
 /// given to the builder.
 ///
 /// A panic is the interceptor's own: the panic hook reports it, the record goes on as it was before this interceptor had

@@ -67,12 +67,15 @@ impl Producer {
     ///
     /// # Errors
     /// [`TransactionError::Unavailable`] when no coordinator answered in time: call it again.
+    /// [`TransactionError::Failed`] when it will not have this producer; [`TransactionError::WrongState`] the second time,
+    /// and without a `transactional.id`; [`TransactionError::Closed`].
     pub fn init_transactions(&self) -> Result<(), TransactionError> {
         self.start_init()?;
         self.wait_settled("the transaction coordinator")
     }
 
-    /// As [`init_transactions`](Self::init_transactions), for tasks.
+    /// As [`init_transactions`](Self::init_transactions), for tasks. It begins with the call, not with the first poll, and goes
+    /// on when the future is dropped.
     ///
     /// # Errors
     /// As [`init_transactions`](Self::init_transactions).
@@ -83,7 +86,8 @@ impl Producer {
     /// Begins a transaction: what is sent from here on is part of it.
     ///
     /// # Errors
-    /// [`TransactionError::WrongState`] when one is open, or before `init_transactions`.
+    /// [`TransactionError::WrongState`] when one is open, or before `init_transactions`; [`TransactionError::MustAbort`] when
+    /// the one before has to be aborted first; [`TransactionError::Failed`]; [`TransactionError::Closed`].
     pub fn begin_transaction(&self) -> Result<(), TransactionError> {
         self.with_core(|state, _| state.core.begin_transaction())
     }
@@ -92,8 +96,9 @@ impl Producer {
     /// is committed. All offsets of a transaction belong to one group.
     ///
     /// # Errors
-    /// [`TransactionError::WrongState`] when no transaction is open; an empty group, an illegal topic, a negative
-    /// partition or offset. None of the offsets was taken then.
+    /// [`TransactionError::WrongState`] when no transaction is open; [`TransactionError::MustAbort`];
+    /// [`TransactionError::NoGroup`], [`TransactionError::Topic`], [`TransactionError::BadOffset`]. None of the offsets was
+    /// taken then.
     pub fn send_offsets(
         &self,
         group: &ConsumerGroup,
@@ -126,12 +131,15 @@ impl Producer {
     /// [`TransactionError::MustAbort`] when a record or an offset could not be written: nothing was committed, and
     /// [`abort_transaction`](Self::abort_transaction) is to be called. [`TransactionError::Unavailable`] when the
     /// coordinator did not answer in time: whether it is committed is not known; call it again to go on waiting.
+    /// [`TransactionError::Failed`] when another producer has this one's `transactional.id`. In a callback of this producer
+    /// it does not wait, which is `Unavailable` too.
     pub fn commit_transaction(&self) -> Result<(), TransactionError> {
         self.start_commit()?;
         self.wait_settled("the end of the transaction")
     }
 
-    /// As [`commit_transaction`](Self::commit_transaction), for tasks. Dropped before it is ready, the commit goes on.
+    /// As [`commit_transaction`](Self::commit_transaction), for tasks. It begins with the call, not with the first poll, and
+    /// goes on when the future is dropped.
     ///
     /// # Errors
     /// As [`commit_transaction`](Self::commit_transaction).
@@ -149,7 +157,8 @@ impl Producer {
         self.wait_settled("the end of the transaction")
     }
 
-    /// As [`abort_transaction`](Self::abort_transaction), for tasks.
+    /// As [`abort_transaction`](Self::abort_transaction), for tasks. It begins with the call, not with the first poll, and
+    /// goes on when the future is dropped.
     ///
     /// # Errors
     /// As [`abort_transaction`](Self::abort_transaction).

@@ -51,9 +51,9 @@ pub fn proof(_: &Options) -> Result {
 }
 
 pub fn fuzz(options: &Options) -> Result {
-    // All targets together get half of what is left of a long run.
-    let targets = fuzz::targets()?.len().max(1) as u64;
-    fuzz::fuzz_each(options.seconds(10 * targets, 0.5) / targets)
+    // Ten seconds each, or together half of what is left of a long run.
+    let together = fuzz::seconds_of_all(10)?;
+    fuzz::fuzz_for(options.seconds(together, 0.5))
 }
 
 /// With `--long` seeds that nobody has seen pass, and whether the simulation still finds the bugs that are known.

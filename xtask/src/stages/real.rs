@@ -4,9 +4,10 @@ use crate::firmware;
 use crate::shell::{Result, cargo};
 use crate::test::Options;
 
+/// With `--long` more messages of each API, version and direction.
 pub fn conformance(options: &Options) -> Result {
-    let test = cargo("test --quiet --release -p kafka-conformance");
-    if options.long { test.args(["--", "--include-ignored"]).run() } else { test.run() }
+    let count = if options.long { "500" } else { "50" };
+    cargo("test --quiet --release -p kafka-conformance").env("KAFKA_CONFORMANCE_COUNT", count).run()
 }
 
 pub fn cluster(options: &Options) -> Result {

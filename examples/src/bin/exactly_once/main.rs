@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use kafka_broker::{Config, Server};
 use kafka_examples::args::{Failure, Opt, Parsed, Spec, exit, print_out};
+use kafka_examples::progress::Progress;
 use kafka_std::{Admin, Error, ErrorCode, Isolation, Producer, Record};
 
 const SPEC: Spec = Spec {
@@ -90,7 +91,12 @@ fn run(args: &Parsed) -> Result<(), Failure> {
     };
     let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let run = Run { bootstrap, id: format!("{:x}-{:x}", std::process::id(), since_1970.as_millis()) };
-    let mut admin = Admin::connect_within(&run.bootstrap, PATIENCE)?;
+    let mut admin = Progress::new(true)
+        .wait(&run.bootstrap, || Admin::connect_within(&run.bootstrap, PATIENCE))
+        .map_err(|error| match error {
+            Error::Config(error) => args.usage(error.to_string()),
+            other => other.into(),
+        })?;
     let result = all(&mut admin, &run, records, kills);
     for topic in [run.input(), run.output()] {
         // Best effort: what went wrong before is what to tell.
@@ -103,7 +109,7 @@ fn all(admin: &mut Admin, run: &Run, records: u64, kills: u32) -> Result<(), Fai
     create_topic(admin, &run.input())?;
     create_topic(admin, &run.output())?;
     fill(run, records)?;
-    print_out(&format!("{records} records in topic {} at {}\n", run.input(), run.bootstrap));
+    print_out(&format!("{records} records in topic {} at {}\n", run.input(), run.bootstrap))?;
     for number in 1..=kills {
         let mut worker = start(run, Some(KILLED_IN))?;
         let stopped = lines(&mut worker).any(|line| line == worker::STOPPED);
@@ -112,14 +118,14 @@ fn all(admin: &mut Admin, run: &Run, records: u64, kills: u32) -> Result<(), Fai
         worker.wait()?;
         let uncommitted = check::read(run, Isolation::ReadUncommitted)?.total();
         let what = if stopped { "killed in a transaction" } else { "had nothing left to do" };
-        print_out(&format!("worker {number}: {what}; {uncommitted} records in the output's log\n"));
+        print_out(&format!("worker {number}: {what}; {uncommitted} records in the output's log\n"))?;
     }
     let mut worker = start(run, None)?;
     let last = lines(&mut worker).last();
     if !worker.wait()?.success() {
         return Err(Failure::Failed(format!("the last worker failed: {}", last.unwrap_or_default())));
     }
-    print_out(&format!("worker {}: read to the end\n\n", kills + 1));
+    print_out(&format!("worker {}: read to the end\n\n", kills + 1))?;
     let (all, committed) =
         (check::read(run, Isolation::ReadUncommitted)?, check::read(run, Isolation::ReadCommitted)?);
     let (missing, twice) = committed.compare(records);
@@ -132,7 +138,7 @@ fn all(admin: &mut Admin, run: &Run, records: u64, kills: u32) -> Result<(), Fai
         all.total(),
         aborted,
         committed.total(),
-    ));
+    ))?;
     match (missing, twice) {
         (0, 0) => Ok(()),
         _ => Err(Failure::Failed("the output is not the input exactly once".into())),

@@ -35,17 +35,15 @@ pub fn work(run: &Run, stop_in: Option<u32>) -> Result<(), Failure> {
         producer.begin_transaction()?;
         let copied = transform(run, &producer, records).and_then(|offsets| {
             if stop_in == Some(transaction) {
-                producer.flush(PATIENCE);
-                print_out(&format!("{STOPPED}\n"));
-                std::thread::sleep(Duration::MAX);
+                wait_to_be_killed(&producer);
             }
             Ok(commit(run, &producer, &offsets)?)
         });
         match copied {
-            Ok(()) => print_out(&format!("transaction {transaction} committed\n")),
+            Ok(()) => print_out(&format!("transaction {transaction} committed\n"))?,
             // Whichever call found it out, nothing of it will be seen: the same records again.
             Err(error) if error.must_abort() => {
-                print_out(&format!("transaction {transaction} aborted: {error}\n"));
+                print_out(&format!("transaction {transaction} aborted: {error}\n"))?;
                 producer.abort_transaction()?;
                 go_on(run, &consumer)?;
             }
@@ -54,6 +52,13 @@ pub fn work(run: &Run, stop_in: Option<u32>) -> Result<(), Failure> {
     }
     producer.close(PATIENCE);
     Ok(())
+}
+
+/// For the demonstration only: in the middle of a transaction, with records of it in the log.
+fn wait_to_be_killed(producer: &Producer) {
+    producer.flush(PATIENCE);
+    let _ = print_out(&format!("{STOPPED}\n"));
+    std::thread::sleep(Duration::MAX);
 }
 
 /// Reads each partition from where the group's committed offsets say; how many there are.

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use kafka_std::consumer::{Consumer, Start};
 use kafka_std::{Error, Record};
 
+use crate::Args;
 use crate::measure::Section;
-use crate::{Args, broker, env_number, producer};
 
 /// Without a record for so long the rest will not come.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// All partitions from their beginning until `n` records were touched.
 pub fn throughput(args: &Args) -> Result<(), Error> {
     let section = Section::start();
-    let consumer = Consumer::builder().bootstrap_servers(&broker()).build()?;
+    let consumer = Consumer::builder().bootstrap_servers(&args.broker).build()?;
     consumer.assign_all(&args.topic, Start::Earliest)?;
     let (mut n, mut bytes, mut touched) = (0, 0u64, 0u64);
     while n < args.n {
@@ -41,9 +41,9 @@ const WARM_UP: usize = 300;
 
 /// From just before `send` to the hands of a consumer, `RATE` records per second.
 pub fn end_to_end(args: &Args) -> Result<(), Error> {
-    let consumer = Consumer::builder().bootstrap_servers(&broker()).build()?;
+    let consumer = Consumer::builder().bootstrap_servers(&args.broker).build()?;
     consumer.assign_all(&args.topic, Start::Latest)?;
-    let producer = producer(args, Some(Duration::ZERO))?.build()?;
+    let producer = args.producer(Duration::ZERO)?.build()?;
     let topic = producer.topic(&args.topic)?;
     let epoch = Instant::now();
     let total = args.n + WARM_UP;
@@ -51,7 +51,7 @@ pub fn end_to_end(args: &Args) -> Result<(), Error> {
     while !consumer.poll(Duration::from_secs(1))?.is_empty() {}
     std::thread::scope(|scope| {
         let reader = scope.spawn(|| read(&consumer, epoch, total));
-        let period = Duration::from_secs(1) / u32::try_from(env_number("RATE", 1000)).unwrap_or(1000);
+        let period = Duration::from_secs(1) / args.rate;
         let mut value = vec![b'x'; args.size.max(8)];
         let mut due = Instant::now();
         for _ in 0..total {

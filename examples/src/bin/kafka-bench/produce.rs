@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use kafka_std::{Delivery, Error, Producer, Record};
 
 use crate::measure::{Section, rss_kb};
-use crate::{Args, codec, env, env_number, payloads, producer};
+use crate::{Args, Way, codec};
 
 /// Deliveries kept before the oldest is looked at.
 const WINDOW: usize = 50_000;
@@ -19,26 +19,25 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub fn throughput(args: &Args) -> Result<(), Error> {
     let failed = Arc::new(AtomicUsize::new(0));
     let count = failed.clone();
-    let producer = producer(args, None)?
+    let producer = args
+        .producer(args.linger)?
         .on_delivery(move |_, result| {
             if result.is_err() {
                 count.fetch_add(1, Ordering::Relaxed);
             }
         })
         .build()?;
-    let payloads = payloads(args.size);
-    let threads = env_number("THREADS", 1).max(1) as usize;
-    let way = env("SEND", "window");
+    let payloads = args.payloads()?;
     let section = Section::start();
     std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads)
+        let workers: Vec<_> = (0..args.threads)
             .map(|thread| {
-                let n = args.n / threads + usize::from(thread < args.n % threads);
-                let (producer, payloads, way) = (&producer, &payloads, way.as_str());
-                scope.spawn(move || match way {
-                    "all" => all(producer, args, n, payloads),
-                    "token" => token(producer, args, n, payloads),
-                    _ => window(producer, args, n, payloads),
+                let n = args.n / args.threads + usize::from(thread < args.n % args.threads);
+                let (producer, payloads) = (&producer, &payloads);
+                scope.spawn(move || match args.way {
+                    Way::Window => window(producer, args, n, payloads),
+                    Way::All => all(producer, args, n, payloads),
+                    Way::Token => token(producer, args, n, payloads),
                 })
             })
             .collect();
@@ -105,9 +104,9 @@ fn token(producer: &Producer, args: &Args, n: usize, payloads: &[u8]) -> Result<
 
 /// One record at a time, each waited for.
 pub fn latency(args: &Args) -> Result<(), Error> {
-    let producer = producer(args, Some(Duration::ZERO))?.build()?;
+    let producer = args.producer(Duration::ZERO)?.build()?;
     let topic = producer.topic(&args.topic)?;
-    let payloads = payloads(args.size);
+    let payloads = args.payloads()?;
     for payload in payloads.chunks_exact(args.size).cycle().take(200) {
         producer.send(Record::to(&topic).value(payload))?.wait()?;
     }
@@ -124,7 +123,7 @@ pub fn latency(args: &Args) -> Result<(), Error> {
 
 /// Resident memory of a producer that has sent one record and waits.
 pub fn idle(args: &Args) -> Result<(), Error> {
-    let producer = producer(args, Some(Duration::ZERO))?.build()?;
+    let producer = args.producer(Duration::ZERO)?.build()?;
     producer.send(Record::to(&args.topic).value(&vec![b'x'; 100]))?.wait()?;
     // Not waiting for anything: three seconds of rest are what is measured.
     std::thread::sleep(Duration::from_secs(3));

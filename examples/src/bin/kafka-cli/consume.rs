@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write, stdout};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use kafka_examples::args::{Failure, Parsed};
+use kafka_examples::args::{Failure, Parsed, cannot_print};
 use kafka_examples::progress::Progress;
 use kafka_std::ConsumeError;
 use kafka_std::consumer::{Consumer, Records, Start};
@@ -43,7 +43,7 @@ pub fn run(args: &Parsed) -> Result<(), Failure> {
     };
     let only: Option<u32> = args.number("partition")?;
     let consumer = consumer(args)?;
-    let count = consumer.partitions(topic)?;
+    let count = Progress::new(true).wait("the cluster", || consumer.partitions(topic))?;
     task.partitions = match only {
         Some(partition) if partition < count => vec![partition],
         Some(partition) => {
@@ -58,7 +58,7 @@ pub fn run(args: &Parsed) -> Result<(), Failure> {
     match read(&consumer, task) {
         // The reader has seen enough.
         Err(Stop::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        Err(Stop::Output(error)) => Err(Failure::Failed(format!("standard output: {error}"))),
+        Err(Stop::Output(error)) => Err(cannot_print(&error)),
         Err(Stop::Input(error)) => Err(error.into()),
         Ok(()) => Ok(()),
     }

@@ -45,9 +45,10 @@ fn main() -> ExitCode {
 }
 
 fn run(command: &str, args: impl Iterator<Item = OsString>) -> Result<(), Failure> {
-    if ["--help", "-h", "help"].contains(&command) {
-        print_out(HELP);
-        return Ok(());
+    match command {
+        "--help" | "-h" | "help" => return print_out(HELP),
+        "--version" | "-V" => return print_out(concat!("kafka-cli ", env!("CARGO_PKG_VERSION"), "\n")),
+        _ => {}
     }
     let Some((_, _, spec, run)) = COMMANDS.iter().find(|c| c.0 == command || c.1 == command) else {
         let what = match nearest(command, COMMANDS.map(|c| c.0)) {

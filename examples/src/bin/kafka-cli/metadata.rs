@@ -3,31 +3,65 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use kafka_examples::args::{Failure, Parsed};
+use kafka_examples::args::{Failure, Parsed, cannot_print};
+use kafka_examples::nearest::nearest;
+use kafka_examples::progress::Progress;
 use kafka_std::admin::{Admin, Cluster, TopicInfo};
-use kafka_std::{Error, ErrorCode};
+use kafka_std::{Consumer, Error, ErrorCode};
+
+use crate::options::settings;
 
 /// Runs the command. The output is kcat's.
 pub fn run(args: &Parsed) -> Result<(), Failure> {
     let servers = args.required("bootstrap")?;
-    let timeout = Duration::from_secs(args.number("timeout")?.unwrap_or(10));
+    let timeout = timeout(args)?;
     let wanted: Vec<&str> = args.all("topic").collect();
-    let mut admin = Admin::connect_within(servers, timeout).map_err(|error| match error {
+    let progress = Progress::new(true);
+    let asked = progress.wait(servers, || {
+        let mut admin = Admin::connect_within(servers, timeout)?;
+        let cluster = admin.metadata((!wanted.is_empty()).then_some(&wanted))?;
+        Ok((admin, cluster))
+    });
+    let (mut admin, cluster) = asked.map_err(|error| match error {
         Error::Config(error) => args.usage(error.to_string()),
         other => other.into(),
     })?;
-    let cluster = admin.metadata((!wanted.is_empty()).then_some(&wanted))?;
     match print(&cluster, wanted.is_empty(), &mut io::stdout().lock()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error.into()),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(cannot_print(&error)),
         _ => {}
     }
-    let missing = cluster.topics.iter().filter(|topic| topic.error != ErrorCode::NONE);
-    let missing: Vec<String> =
-        missing.map(|topic| format!("topic {}: {}", topic.name, topic.error)).collect();
-    if !wanted.is_empty() && !missing.is_empty() {
-        return Err(Failure::Failed(missing.join("; ")));
+    let missing: Vec<_> = cluster.topics.iter().filter(|topic| topic.error != ErrorCode::NONE).collect();
+    if wanted.is_empty() || missing.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    // Only to be helpful: that it cannot be had changes nothing.
+    let all = admin.metadata(None).map(|cluster| cluster.topics).unwrap_or_default();
+    let missing: Vec<String> = missing
+        .iter()
+        .map(|topic| {
+            let near = nearest(&topic.name, all.iter().map(|other| other.name.as_str()));
+            let hint = near.map_or(String::new(), |near| format!("; did you mean {near}?"));
+            format!("topic {}: {}{hint}", topic.name, topic.error)
+        })
+        .collect();
+    Err(Failure::Failed(missing.join("\n")))
+}
+
+/// How long to wait, after a look at all settings.
+fn timeout(args: &Parsed) -> Result<Duration, Failure> {
+    let mut timeout = Duration::from_secs(10);
+    let mut known = Consumer::builder();
+    for (name, value) in settings(args)? {
+        known = known.set(name, value).map_err(|error| args.usage(error.to_string()))?;
+        if matches!(name, "request.timeout.ms" | "socket.timeout.ms") {
+            timeout = value.trim().parse().map_or(timeout, Duration::from_millis);
+        }
+    }
+    match args.number("timeout")? {
+        Some(0) => Err(args.usage("--timeout: 0 seconds is no time to answer in".into())),
+        Some(seconds) => Ok(Duration::from_secs(seconds)),
+        None => Ok(timeout),
+    }
 }
 
 fn print(cluster: &Cluster, all: bool, out: &mut impl Write) -> io::Result<()> {

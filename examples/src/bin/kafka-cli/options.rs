@@ -72,9 +72,12 @@ pub const METADATA: Spec = Spec {
     options: &[
         BOOTSTRAP,
         Opt::value('t', "topic", "TOPIC", "only this topic; may be repeated"),
-        Opt::value('m', "timeout", "SECONDS", "how long to wait for a broker (default 10)"),
+        Opt::value('m', "timeout", "SECONDS", "how long to wait for the cluster, 1 or more (default 10)"),
+        SETTING,
     ],
-    notes: "",
+    notes: "\
+Settings are checked as those of the other commands. Of them only request.timeout.ms matters here: it is --timeout in
+milliseconds.",
 };
 
 /// The settings given with `-X`.

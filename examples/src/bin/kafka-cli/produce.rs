@@ -121,8 +121,11 @@ fn send_all<R: Read>(
             }
         };
         let record = shape.record(topic, piece, &headers);
+        let send = || producer.send_with(record, number);
         loop {
-            match producer.send_with(record, number) {
+            // Only the first one waits for the cluster's metadata.
+            let sent = if number == 1 { watch.progress.wait("the cluster", send) } else { send() };
+            match sent {
                 Ok(()) => break,
                 // Each record in there ends within `delivery.timeout.ms`, and makes room.
                 Err(SendError::Full { .. }) => {}
@@ -131,7 +134,7 @@ fn send_all<R: Read>(
                     break;
                 }
                 // No other record would fare better.
-                Err(error) => return Err(not_sent(number, &error)),
+                Err(error) => return Err(not_sent(number, &Failure::from(error))),
             }
         }
     }

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use kafka_broker::{Config, Server};
 use kafka_examples::args::{Failure, Opt, Parsed, Spec, exit, print_out};
+use kafka_examples::progress::Progress;
 use kafka_std::{Admin, ConfigError, Error, ErrorCode};
 
 use report::Report;
@@ -80,12 +81,14 @@ fn run(args: &Parsed) -> Result<(), Failure> {
             (server.bootstrap(), Some(server))
         }
     };
-    create_topic(&bootstrap, &topic).map_err(|error| match error {
-        Error::Config(ConfigError::BadValue { value, allowed, .. }) => {
-            args.usage(format!("--bootstrap: \"{value}\" must be {allowed}"))
-        }
-        other => other.into(),
-    })?;
+    Progress::new(true).wait(&bootstrap, || create_topic(&bootstrap, &topic)).map_err(
+        |error| match error {
+            Error::Config(ConfigError::BadValue { value, allowed, .. }) => {
+                args.usage(format!("--bootstrap: \"{value}\" must be {allowed}"))
+            }
+            other => other.into(),
+        },
+    )?;
 
     let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let id = format!("{:x}-{:x}", std::process::id(), since_1970.as_nanos());
@@ -110,9 +113,9 @@ fn run(args: &Parsed) -> Result<(), Failure> {
         written.sensors,
         run.bootstrap,
         run.topic,
-    ));
+    ))?;
     let report = Report { sent: written.sent, acknowledged: written.acknowledged, seen };
-    print_out(&report.text());
+    print_out(&report.text())?;
     match report.doubled_and_missing() {
         (0, 0) => Ok(()),
         _ => Err(Failure::Failed("what was read back is not what was sent".into())),
