@@ -5,9 +5,10 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use kafka_broker::{Config, Server};
+use kafka_broker::{Action, Config, Server};
+use kafka_proto::ApiKey;
 use kafka_std::consumer::Start;
-use kafka_std::{Consumer, Isolation, Producer, Record};
+use kafka_std::{Consumer, ErrorCode, Isolation, Producer, Record};
 
 fn exactly_once(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_exactly_once")).args(args).output().expect("it runs")
@@ -80,6 +81,30 @@ fn committed(server: &Server) -> BTreeMap<String, u32> {
         records.for_each(each).expect("readable");
     }
     found
+}
+
+#[test]
+fn a_transaction_that_turns_out_to_be_lost_while_records_are_sent_is_done_again() {
+    let topics = vec![("exactly-once-in-test".into(), 1), ("exactly-once-out-test".into(), 1)];
+    let server = Server::start(Config { topics, ..Config::default() }).expect("a broker");
+    // One batch with so many records that some of them are refused while the worker still sends the others.
+    let producer = Producer::builder()
+        .bootstrap_servers(&server.bootstrap())
+        .batch_size(1 << 20)
+        .linger(Duration::from_secs(60))
+        .build()
+        .expect("a producer");
+    let values: Vec<String> = (0..60_000).map(|n| n.to_string()).collect();
+    let records: Vec<_> = values.iter().map(|v| Record::to("exactly-once-in-test").value(v)).collect();
+    producer.send_all(&records, &mut Vec::new()).expect("taken");
+    assert!(producer.flush(Duration::from_secs(20)));
+    server.with(|c| c.inject(ApiKey::PRODUCE, Action::Error(ErrorCode::TOPIC_AUTHORIZATION_FAILED)));
+    let output = worker(&server).wait_with_output().expect("it ends");
+    let out = text(&output.stdout);
+    assert!(output.status.success(), "{out}");
+    assert!(out.contains("transaction 1 aborted: ") && out.contains("takes no more records"), "{out}");
+    let expected: BTreeMap<_, _> = values.iter().map(|v| (format!("number {v}"), 1)).collect();
+    assert!(committed(&server) == expected, "lost or doubled");
 }
 
 #[test]

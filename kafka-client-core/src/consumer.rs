@@ -52,9 +52,6 @@ pub struct Consumer<'m> {
     turn: u32,
     /// Some cursor may have a notice.
     noticed: bool,
-    /// A cursor was found in the list of a broker that no longer leads its partition, and entered into another one,
-    /// which may have been passed already.
-    moved: bool,
 }
 
 impl<'m> Consumer<'m> {
@@ -80,7 +77,6 @@ impl<'m> Consumer<'m> {
             delayed: List::default(),
             turn: 0,
             noticed: false,
-            moved: false,
         })
     }
 
@@ -183,7 +179,8 @@ impl<'m> Consumer<'m> {
         cursor.phase = Phase::Off;
     }
 
-    /// Fetches no more of a partition until [`resume`](Self::resume).
+    /// Hands out nothing more of a partition until [`resume`](Self::resume): what was fetched of it already is fetched
+    /// again then. What the application holds is its own.
     pub fn pause(&mut self, topic: TopicId, partition: u32) {
         self.cursors[self.net.topics.reserved(topic, partition)].paused = true;
     }
@@ -204,14 +201,14 @@ impl<'m> Consumer<'m> {
     }
 
     /// Takes back what was fetched. Records that were not handed out will be fetched again, and a partition with a
-    /// batch that could not be read waits for a seek.
+    /// batch or record that could not be read waits for a seek.
     pub fn release(&mut self, now: Instant, mut fetched: Fetched<'m>) {
         while let Some(chunk) = fetched.rx.chunks.pop() {
             let cursor = &mut self.cursors[chunk.partition];
             if cursor.version != chunk.version {
                 continue;
             }
-            if let Some((base, _)) = chunk.corrupt {
+            if let Some(base) = chunk.corrupt {
                 // Whoever read it has seen why.
                 cursor.outdate();
                 cursor.position = base;
@@ -238,8 +235,14 @@ impl<'m> Consumer<'m> {
             // What was asked for before a seek is not what the application wants now.
             let mut any = false;
             for chunk in fetched.rx.chunks.iter_mut() {
-                if self.cursors[chunk.partition].version == chunk.version {
-                    self.cursors[chunk.partition].buffered = false;
+                let cursor = &mut self.cursors[chunk.partition];
+                if cursor.version == chunk.version && cursor.paused {
+                    // Not while it is paused. Kept, it would keep its connection's other partitions from being fetched.
+                    cursor.outdate();
+                    (cursor.phase, cursor.position) = (Phase::Reading, chunk.next);
+                }
+                if cursor.version == chunk.version {
+                    cursor.buffered = false;
                     self.touch(now, chunk.partition);
                 } else {
                     chunk.start = chunk.end;

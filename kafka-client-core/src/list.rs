@@ -31,6 +31,11 @@ pub(crate) struct Link {
 impl Link {
     pub(crate) const FREE: Link = Link { next: NIL, listed: false };
 
+    /// Whether the entry is in such a list.
+    pub(crate) fn is_listed(&self) -> bool {
+        self.listed
+    }
+
     /// The entry after this one.
     pub(crate) fn next(&self) -> u32 {
         self.next
@@ -45,6 +50,12 @@ pub(crate) trait Linked {
     fn link(&mut self, wait: Self::Wait) -> &mut Link;
 }
 
+#[cfg(test)]
+std::thread_local! {
+    /// How often an entry was entered into a list.
+    pub(crate) static ENLISTED: core::cell::Cell<u32> = const { core::cell::Cell::new(0) };
+}
+
 /// Enters an entry at the end of a list, unless it is in one of this kind already.
 pub(crate) fn enlist<T: Linked>(entries: &mut Table<'_, T>, list: &mut List, wait: T::Wait, index: u32) {
     let link = entries[index].link(wait);
@@ -52,16 +63,13 @@ pub(crate) fn enlist<T: Linked>(entries: &mut Table<'_, T>, list: &mut List, wai
         return;
     }
     *link = Link { next: NIL, listed: true };
+    #[cfg(test)]
+    ENLISTED.set(ENLISTED.get() + 1);
     match list.tail {
         NIL => list.head = index,
         tail => entries[tail].link(wait).next = index,
     }
     list.tail = index;
-}
-
-/// Takes all entries off a list.
-pub(crate) fn clear<T: Linked>(entries: &mut Table<'_, T>, list: &mut List, wait: T::Wait) {
-    while delist(entries, list, wait).is_some() {}
 }
 
 /// Takes the first entry off a list.

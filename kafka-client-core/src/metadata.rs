@@ -45,6 +45,10 @@ pub(crate) struct Topic<'m> {
     pub(crate) name: Text<'m>,
     /// Zero until a broker that knows topic ids (2.8 and later) has answered.
     pub(crate) id: Uuid,
+    /// The id before, which requests under way may have named.
+    former: Uuid,
+    /// Counts how often it was made anew.
+    pub(crate) life: u8,
     extents: Vec<Extent, EXTENTS_MAX>,
     /// Partitions the topic has, as far as there was room for them.
     pub(crate) partitions: u32,
@@ -52,6 +56,10 @@ pub(crate) struct Topic<'m> {
     pub(crate) error: ErrorCode,
     /// Its id changed: it was deleted and created again (KIP-516). The producer starts its sequences anew.
     pub(crate) recreated: bool,
+    /// Answers in a row that do not know it.
+    unknown: u8,
+    /// Answers in a row with older leader epochs than the ones known, and no id to tell whether it was made anew.
+    rewinds: u8,
     /// Partitions for which the lent tables have no room.
     pub(crate) without_room: u32,
 }
@@ -62,30 +70,41 @@ pub(crate) struct PartitionMeta {
     pub(crate) topic: u32,
     /// The partition's number within its topic.
     pub(crate) number: i32,
-    /// Index of the broker that leads it, [`NIL`] when none is known.
+    /// Index of the broker that leads it, [`NIL`] when none is known. Changed by [`Topics::lead`].
     pub(crate) leader: u32,
+    /// The leader for which those who wait for the partition's leader wait.
+    pub(crate) followed: u32,
     pub(crate) leader_id: i32,
     pub(crate) epoch: i32,
 }
 
 impl Default for PartitionMeta {
     fn default() -> Self {
-        PartitionMeta { topic: NIL, number: -1, leader: NIL, leader_id: -1, epoch: -1 }
+        PartitionMeta { topic: NIL, number: -1, leader: NIL, followed: NIL, leader_id: -1, epoch: -1 }
     }
 }
 
 /// From this version on, leader epochs in Metadata can be compared (KAFKA-9212).
 const RELIABLE_EPOCHS_FROM: i16 = 9;
 
+/// A topic made anew, of a cluster before 2.8, has no id that says so, only lower leader epochs, as has an answer that is
+/// late. After so many in a row they are believed; a broker that is not the leader says so itself.
+const REWINDS_MAX: u8 = 5;
+
+/// So many answers in a row have to say that there is no such topic.
+const UNKNOWN_MIN: u8 = 2;
+
 /// All topics and their partitions.
 pub(crate) struct Topics<'m> {
     pub(crate) topics: Table<'m, Topic<'m>>,
     pub(crate) partitions: Table<'m, PartitionMeta>,
+    /// Some partition has another leader than the one that is `followed`.
+    pub(crate) moved: bool,
 }
 
 impl<'m> Topics<'m> {
     pub(crate) fn new(topics: Storage<'m, Topic<'m>>, partitions: Storage<'m, PartitionMeta>) -> Self {
-        Topics { topics: Table::new(topics), partitions: Table::new(partitions) }
+        Topics { topics: Table::new(topics), partitions: Table::new(partitions), moved: false }
     }
 
     /// The topic of this name, registered if it is new; `None` when there is no room.
@@ -153,6 +172,8 @@ impl<'m> Topics<'m> {
             }
             if answer.error_code == ErrorCode::NONE {
                 self.apply_topic(version, topic, &answer, &broker);
+            } else if answer.error_code == ErrorCode::UNKNOWN_TOPIC_OR_PARTITION {
+                self.topics[topic].unknown = self.topics[topic].unknown.saturating_add(1);
             }
         }
     }
@@ -167,40 +188,65 @@ impl<'m> Topics<'m> {
         let known = self.topics[topic].id;
         let kept = recalled!(B15OldTopicId) && known != Uuid::ZERO;
         if answer.topic_id != Uuid::ZERO && answer.topic_id != known && !kept {
-            self.topics[topic].id = answer.topic_id;
-            if known != Uuid::ZERO {
-                self.recreate(topic);
-            }
+            self.renew(topic, answer.topic_id);
         }
         let count = answer.partitions.iter().map(|p| p.partition_index.saturating_add(1)).max().unwrap_or(0);
         // Partition numbers are dense; a number beyond the count of entries would be a lie worth no memory.
         let count =
             u32::try_from(count).unwrap_or(0).min(u32::try_from(answer.partitions.len()).unwrap_or(0));
         self.grow(topic, count);
+        let rewinds = self.topics[topic].rewinds;
+        // What was unknown and is back may be another one.
+        let was_unknown = core::mem::take(&mut self.topics[topic].unknown) > 0;
+        let believed = rewinds >= REWINDS_MAX || was_unknown;
+        let mut rewound = false;
         for partition in answer.partitions.iter() {
             let Ok(number) = u32::try_from(partition.partition_index) else { continue };
             let index = self.partition(TopicId(topic), number);
             let known = &mut self.partitions[index];
             let stale = version >= RELIABLE_EPOCHS_FROM && partition.leader_epoch < known.epoch;
-            if index == NIL || stale {
+            let may_be_new = answer.topic_id == Uuid::ZERO && partition.leader_epoch >= 0;
+            rewound |= stale && may_be_new && index != NIL;
+            if index == NIL || stale && !(may_be_new && believed) {
                 continue;
             }
             if version >= RELIABLE_EPOCHS_FROM && partition.leader_epoch >= 0 {
                 known.epoch = partition.leader_epoch;
             }
             known.leader_id = partition.leader_id;
-            known.leader = broker(partition.leader_id);
+            self.lead(index, broker(partition.leader_id));
         }
+        self.topics[topic].rewinds = if rewound && !believed { rewinds + 1 } else { 0 };
     }
 
-    /// What was known of the topic's partitions concerns another topic of the same name.
-    fn recreate(&mut self, topic: u32) {
-        self.topics[topic].recreated = true;
-        self.topics[topic].partitions = 0;
+    /// The life of the partition's topic.
+    pub(crate) fn life_of(&self, partition: u32) -> u8 {
+        self.topics[self.partitions[partition].topic].life
+    }
+
+    /// Another broker leads the partition, or none ([`NIL`]).
+    pub(crate) fn lead(&mut self, partition: u32, leader: u32) {
+        let known = &mut self.partitions[partition];
+        self.moved |= known.leader != leader;
+        known.leader = leader;
+    }
+
+    /// The topic has this id. If it had another one, what was known of its partitions concerns another topic of the
+    /// same name.
+    pub(crate) fn renew(&mut self, topic: u32, id: Uuid) {
+        let known = &mut self.topics[topic];
+        let former = core::mem::replace(&mut known.id, id);
+        if former == Uuid::ZERO {
+            return;
+        }
+        (known.former, known.life) = (former, known.life.wrapping_add(1));
+        (known.recreated, known.partitions) = (true, 0);
         for index in self.partitions.indices() {
             if self.partitions[index].topic == topic {
-                let number = self.partitions[index].number;
-                self.partitions[index] = PartitionMeta { topic, number, ..PartitionMeta::default() };
+                let PartitionMeta { number, followed, .. } = self.partitions[index];
+                self.partitions[index] =
+                    PartitionMeta { topic, number, followed, ..PartitionMeta::default() };
+                self.moved = true;
             }
         }
     }
@@ -241,20 +287,39 @@ impl<'m> Topics<'m> {
         known.without_room = count - usable;
     }
 
-    /// Whether this is the id of no topic here: of one that was made anew since it was asked about (KIP-516), or it is
-    /// none of ours.
-    pub(crate) fn is_gone(&self, id: &Uuid) -> bool {
-        *id != Uuid::ZERO && self.topics.iter().all(|t| t.id != *id)
+    /// Why the cluster will not serve a partition, if it says so: it has no such topic or partition, or refuses the topic.
+    pub(crate) fn refusal(&self, partition: u32) -> ErrorCode {
+        let meta = &self.partitions[partition];
+        let topic = &self.topics[meta.topic];
+        // What is created just now, or was a moment ago, is unknown to some broker for a moment.
+        let lacks_topic = topic.unknown >= UNKNOWN_MIN;
+        let count = topic.partitions + topic.without_room;
+        let lacks_partition = topic.error == ErrorCode::NONE && meta.number.unsigned_abs() >= count;
+        match topic.error {
+            code if topic.error_is_final() => code,
+            _ if lacks_topic || lacks_partition => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+            _ => ErrorCode::NONE,
+        }
     }
 
     /// Whether some topic still has to be asked about.
     pub(crate) fn any_unknown(&self) -> bool {
         let told = |t: &Topic<'_>| recalled!(B4NoPartitionIsOk) && t.error == ErrorCode::NONE;
-        self.topics.iter().any(|t| t.partitions == 0 && !t.error_is_final() && !told(t))
+        let unknown = |t: &Topic<'_>| t.partitions == 0 && !t.error_is_final() && !told(t);
+        self.topics.iter().any(|t| unknown(t) || t.rewinds > 0)
     }
 }
 
 impl Topic<'_> {
+    /// The id it had in that life; zero for one that is long past.
+    pub(crate) fn id_in(&self, life: u8) -> Uuid {
+        match self.life.wrapping_sub(life) {
+            0 => self.id,
+            1 => self.former,
+            _ => Uuid::ZERO,
+        }
+    }
+
     /// Whether asking again cannot help.
     pub(crate) fn error_is_final(&self) -> bool {
         matches!(self.error, ErrorCode::INVALID_TOPIC_EXCEPTION | ErrorCode::TOPIC_AUTHORIZATION_FAILED)
@@ -265,4 +330,108 @@ impl Topic<'_> {
 pub fn is_legal_topic_name(name: &str) -> bool {
     let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
     (1..=TOPIC_LEN_MAX).contains(&name.len()) && name != "." && name != ".." && name.bytes().all(legal)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::vec::Vec;
+
+    use kafka_proto::messages::metadata::{
+        MetadataResponse, MetadataResponsePartition, MetadataResponseTopic,
+    };
+    use kafka_proto::wire::Array;
+
+    use super::*;
+    use crate::net::Net;
+
+    /// One topic, `t`, with this id.
+    pub(crate) fn topics(id: Uuid, partitions: u32) -> Topics<'static> {
+        let mut topics = Topics::new(Storage::owned(), Storage::owned());
+        topics.register("t".into());
+        topics.grow(0, partitions);
+        topics.renew(0, id);
+        topics
+    }
+
+    /// The cluster tells of the topic `t`: so many partitions, each with its leader, of brokers 0 to 2.
+    pub(crate) fn answer(net: &mut Net<'_>, partitions: i32, leader: impl Fn(i32) -> i32) {
+        let known: Vec<u32> = (0..3).map(|id| net.learn_broker(id, "node", 9093 + id)).collect();
+        let listed = |partition_index| MetadataResponsePartition {
+            partition_index,
+            leader_id: leader(partition_index),
+            leader_epoch: 1,
+            ..Default::default()
+        };
+        let partitions: Vec<_> = (0..partitions).map(listed).collect();
+        let topic = MetadataResponseTopic {
+            name: Some("t"),
+            partitions: Array::slice(&partitions),
+            ..Default::default()
+        };
+        let topics = [topic];
+        let response = MetadataResponse { topics: Array::slice(&topics), ..Default::default() };
+        net.topics.apply(12, &response, |id| usize::try_from(id).map_or(NIL, |id| known[id]));
+        net.topics.moved = true;
+    }
+
+    /// What an answer of a cluster before 2.8 makes of the topic's only partition: the leader, by its id.
+    fn leader_after(topics: &mut Topics<'_>, code: ErrorCode, leader_id: i32, leader_epoch: i32) -> i32 {
+        let partition = MetadataResponsePartition { leader_id, leader_epoch, ..Default::default() };
+        let partitions = [partition];
+        let listed = if code == ErrorCode::NONE { &partitions[..] } else { &[] };
+        let topic = MetadataResponseTopic {
+            name: Some("t"),
+            error_code: code,
+            partitions: Array::slice(listed),
+            ..Default::default()
+        };
+        let answered = [topic];
+        let response = MetadataResponse { topics: Array::slice(&answered), ..Default::default() };
+        topics.apply(9, &response, |id| u32::try_from(id).unwrap_or(NIL));
+        topics.partitions[0].leader_id
+    }
+
+    /// A topic that broker 1 leads since epoch 7.
+    fn without_id() -> Topics<'static> {
+        let mut topics = topics(Uuid::ZERO, 0);
+        assert_eq!(leader_after(&mut topics, ErrorCode::NONE, 1, 7), 1);
+        topics
+    }
+
+    #[test]
+    fn lower_epochs_of_a_topic_without_an_id_are_believed_in_the_end() {
+        let mut topics = without_id();
+        for _ in 0..REWINDS_MAX {
+            assert_eq!(leader_after(&mut topics, ErrorCode::NONE, 2, 0), 1, "a late answer");
+            assert!(topics.any_unknown(), "to be asked again");
+        }
+        assert_eq!(leader_after(&mut topics, ErrorCode::NONE, 2, 0), 2, "made anew");
+        assert!(!topics.any_unknown());
+        assert_eq!(leader_after(&mut topics, ErrorCode::NONE, 0, 1), 0);
+    }
+
+    #[test]
+    fn late_answers_now_and_then_are_not_believed() {
+        let mut topics = without_id();
+        for _ in 0..20 {
+            assert_eq!(leader_after(&mut topics, ErrorCode::NONE, 2, 3), 1);
+            assert_eq!(leader_after(&mut topics, ErrorCode::NONE, 1, 7), 1);
+        }
+    }
+
+    #[test]
+    fn a_topic_that_was_unknown_and_is_back_may_be_another() {
+        let mut topics = without_id();
+        leader_after(&mut topics, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, -1, -1);
+        assert_eq!(leader_after(&mut topics, ErrorCode::NONE, 2, 0), 2);
+    }
+
+    #[test]
+    fn that_there_is_no_leader_is_no_older_epoch() {
+        let mut topics = without_id();
+        for _ in 0..20 {
+            leader_after(&mut topics, ErrorCode::NONE, -1, -1);
+        }
+        assert_eq!(topics.partitions[0].epoch, 7);
+    }
 }

@@ -7,8 +7,10 @@
 
 pub(crate) mod api;
 pub(crate) mod broker;
+pub(crate) mod chain;
 pub(crate) mod connection;
 mod exchange;
+pub(crate) mod leaders;
 mod life;
 pub(crate) mod receive;
 mod refresh;
@@ -21,7 +23,7 @@ use kafka_proto::Request as RequestMessage;
 use kafka_proto::frame;
 use kafka_proto::messages::connection::ApiVersionsRequest;
 
-pub use broker::{ADDRESSES_MAX, Trouble};
+pub use broker::{ADDRESSES_MAX, HOST_LEN_MAX, Trouble};
 pub use connection::ConnId;
 pub use receive::RxBuf;
 pub use transmit::{Part, Transmit, TxFrame};
@@ -355,7 +357,7 @@ pub(crate) fn encode_for<'r, R: RequestMessage<'r>>(
 ) -> Option<Encoded> {
     let header = (version, conn.next_correlation, Some(config.client_id));
     let encoded = match frame::encode_request(head, header, body, gaps) {
-        Err(kafka_proto::EncodeError::TooSmall { need }) if head.grow(need, 0) => {
+        Err(kafka_proto::EncodeError::TooSmall { need }) if cfg!(feature = "alloc") && head.grow(need, 0) => {
             frame::encode_request(head, header, body, gaps)
         }
         other => other,

@@ -12,6 +12,7 @@ mod outcome;
 mod partition;
 mod partitioner;
 mod pool;
+mod rejected;
 mod response;
 mod rows;
 mod seal;
@@ -28,6 +29,8 @@ use kafka_proto::record::{Codec, NewRecord};
 pub use accumulator::{AppendError, Appended, Progress};
 pub use batch::{BatchId, Delivery, Outcome, SendError, Ticket};
 pub use partitioner::{DefaultPartitioner, Partitioner, Partitions, RoundRobin, murmur2, partition_for_key};
+pub use rejected::RecordError;
+pub(crate) use rejected::Rejection;
 pub(crate) use seal::Scratch;
 pub use seal::Seal;
 pub use transaction::{GroupMetadata, TransactionError, TransactionState};
@@ -50,7 +53,8 @@ use transaction::Transaction;
 /// A Kafka producer without I/O. Drive it as the [crate's documentation](crate) shows.
 ///
 /// * **Getters**: [`host`](Self::host), [`troubles`](Self::troubles), [`partitions`](Self::partitions),
-///   [`unresolved`](Self::unresolved), [`is_flushed`](Self::is_flushed), [`is_closed`](Self::is_closed).
+///   [`unresolved`](Self::unresolved), [`resolved_to`](Self::resolved_to), [`is_closed`](Self::is_closed); of a delivery:
+///   [`outcome_of`](Self::outcome_of), [`record_errors`](Self::record_errors), [`returned`](Self::returned).
 /// * **What happened** (`handle_*`): [`Machine`](crate::machine::Machine)'s, and [`handle_sealed`](Self::handle_sealed).
 /// * **Commands**: [`topic`](Self::topic), [`append`](Self::append), [`flush`](Self::flush),
 ///   [`release`](Self::release), [`close`](Self::close), [`abort`](Self::abort).
@@ -64,14 +68,11 @@ pub struct Producer<'m> {
     identity: Identity,
     txn: Transaction<'m>,
     metrics: ProducerMetrics,
+    /// Which records brokers refused, of batches that are not released.
+    rejections: Storage<'m, Rejection>,
     /// Where the next compressed batch goes; absent while a batch is being sealed.
     scratch: Option<Scratch<'m>>,
     closed: bool,
-    /// The youngest batch that a flush waits for.
-    flushed_to: u64,
-    /// A partition was found in the list of a broker that no longer leads it, and entered into another one, which may
-    /// have been passed already.
-    moved: bool,
 }
 
 impl<'m> Producer<'m> {
@@ -118,10 +119,9 @@ impl<'m> Producer<'m> {
             identity: Identity::default(),
             txn: Transaction::new(None, 0),
             metrics: ProducerMetrics::default(),
+            rejections: memory.rejections,
             scratch: memory.scratch,
             closed: false,
-            flushed_to: 0,
-            moved: false,
         })
     }
 
@@ -197,10 +197,12 @@ impl<'m> Producer<'m> {
         self.acc.pool.oldest() != NIL
     }
 
-    /// Whether every record appended before the last [`flush`](Self::flush) is resolved.
-    pub fn is_flushed(&self) -> bool {
-        let oldest = self.acc.pool.oldest();
-        oldest == NIL || self.acc.pool.batches[oldest].serial > self.flushed_to
+    /// Up to where all batches are resolved: a [`flush`](Self::flush) that returned this mark or a smaller one is done.
+    pub fn resolved_to(&self) -> Mark {
+        match self.acc.pool.oldest() {
+            NIL => Mark(self.acc.pool.serial()),
+            oldest => Mark(self.acc.pool.batches[oldest].serial.saturating_sub(1)),
+        }
     }
 
     /// Whether a delivery waits to be taken.
@@ -321,9 +323,9 @@ impl<'m> Producer<'m> {
         AppendError::NoMetadata { last: self.net.topics.topics[topic.0].error }
     }
 
-    /// Sends what was appended so far without waiting for linger. Done when [`is_flushed`](Self::is_flushed).
-    pub fn flush(&mut self, now: Instant) {
-        self.flushed_to = self.acc.pool.serial();
+    /// Sends what was appended so far without waiting for linger. Done when [`resolved_to`](Self::resolved_to) has come
+    /// to the mark, whatever is appended meanwhile.
+    pub fn flush(&mut self, now: Instant) -> Mark {
         loop {
             let slot = self.acc.pool.lingering();
             if slot == NIL {
@@ -332,6 +334,7 @@ impl<'m> Producer<'m> {
             self.acc.pool.batches[slot].due = true;
             self.touch(now, self.acc.pool.batches[slot].partition);
         }
+        Mark(self.acc.pool.serial())
     }
 
     /// Takes no more records and sends what is there. Done when [`is_closed`](Self::is_closed).
@@ -357,6 +360,10 @@ impl<'m> Producer<'m> {
         }
     }
 }
+
+/// A place in the order in which batches were begun: one of them, and all before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark(u64);
 
 /// Why a topic cannot be used at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

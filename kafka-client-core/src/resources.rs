@@ -14,7 +14,7 @@ use crate::metadata::{PartitionMeta, Topic, Topics};
 use crate::net::broker::Broker;
 use crate::net::connection::Connection;
 use crate::net::{NetMemory, Part, RxBuf, TxFrame};
-use crate::producer::{Batch, Partition, Scratch, StickyEntry, StickyMemory};
+use crate::producer::{Batch, Partition, Rejection, Scratch, StickyEntry, StickyMemory};
 use crate::storage::{Mem, Storage};
 
 /// The memory of a producer.
@@ -23,6 +23,7 @@ pub struct ProducerMemory<'m> {
     pub(crate) batches: Storage<'m, Batch<'m>>,
     pub(crate) partitions: Storage<'m, Partition>,
     pub(crate) sticky: StickyMemory<'m>,
+    pub(crate) rejections: Storage<'m, Rejection>,
     pub(crate) scratch: Option<Scratch<'m>>,
     pub(crate) slot_size: usize,
 }
@@ -39,6 +40,7 @@ impl ProducerMemory<'_> {
             batches: Storage::owned(),
             partitions: Storage::owned(),
             sticky: Storage::owned(),
+            rejections: Storage::owned(),
             scratch: compressed.then(|| Scratch { mem: Mem::owned(slot_size), work: Default::default() }),
             slot_size,
         }
@@ -108,6 +110,7 @@ pub struct Resources<
     metadata: List<PartitionMeta, PARTITIONS>,
     partitions: List<Partition, PARTITIONS>,
     sticky: List<StickyEntry, TOPICS>,
+    rejections: List<Rejection, REJECTIONS>,
     slots: [[u8; BATCH]; SLOTS],
     batches: List<Batch<'m>, SLOTS>,
 }
@@ -123,6 +126,10 @@ const fn empty<T, const N: usize>() -> List<T, N> {
 
 /// Batches in a request of a producer in lent memory.
 const PARTS: usize = 4;
+
+/// Records named by brokers as the reason why a batch was refused, of a producer in lent memory: more would mean that
+/// something is wrong with all of them, and not with these.
+const REJECTIONS: usize = if cfg!(feature = "record-errors") { 4 } else { 0 };
 
 impl<
     'm,
@@ -152,6 +159,7 @@ impl<
             metadata: empty(),
             partitions: empty(),
             sticky: empty(),
+            rejections: empty(),
             slots: [[0; BATCH]; SLOTS],
             batches: empty(),
         }
@@ -182,6 +190,7 @@ impl<
             batches,
             partitions: Storage::lent(&mut *self.partitions),
             sticky: Storage::lent(&mut *self.sticky),
+            rejections: Storage::lent(&mut *self.rejections),
             scratch: None,
             slot_size: BATCH,
         }

@@ -298,21 +298,6 @@ pub enum Text<'m> {
     /// On the heap.
     #[cfg(feature = "alloc")]
     Owned(Box<str>),
-    /// Copied from a response into the entry itself, where there is no heap.
-    Inline(heapless::String<HOST_LEN_MAX>),
-}
-
-/// The longest host name kept where there is no heap.
-pub const HOST_LEN_MAX: usize = 63;
-
-impl Text<'_> {
-    /// A copy of `text`; `None` when there is no heap and it is longer than [`HOST_LEN_MAX`].
-    pub fn copied(text: &str) -> Option<Self> {
-        #[cfg(feature = "alloc")]
-        return Some(Text::Owned(Box::from(text)));
-        #[cfg(not(feature = "alloc"))]
-        return heapless::String::try_from(text).ok().map(Text::Inline);
-    }
 }
 
 impl Default for Text<'_> {
@@ -328,8 +313,34 @@ impl Deref for Text<'_> {
             Text::Lent(t) => t,
             #[cfg(feature = "alloc")]
             Text::Owned(t) => t,
-            Text::Inline(t) => t,
         }
+    }
+}
+
+/// What a response says in words: kept where there is a heap, dropped where there is none.
+#[derive(Debug, Default)]
+pub(crate) struct Remark {
+    #[cfg(feature = "alloc")]
+    text: Option<Box<str>>,
+}
+
+impl Remark {
+    /// A copy; `None` where there is nowhere to keep it.
+    pub(crate) fn copied(text: &str) -> Option<Self> {
+        #[cfg(feature = "alloc")]
+        return Some(Remark { text: Some(text.into()) });
+        #[cfg(not(feature = "alloc"))]
+        {
+            let _ = text;
+            None
+        }
+    }
+
+    pub(crate) fn text(&self) -> Option<&str> {
+        #[cfg(feature = "alloc")]
+        return self.text.as_deref();
+        #[cfg(not(feature = "alloc"))]
+        None
     }
 }
 

@@ -364,6 +364,37 @@ fn a_batch_that_is_given_up_while_it_is_sealed_leaves_its_slot() {
     assert_eq!(producer.poll_delivery(), None);
 }
 
+/// Paused when its records have arrived, a partition gives none of them; resumed, it gives all of them.
+#[test]
+fn a_paused_partition_gives_nothing_that_was_fetched_before() {
+    let mut wire = Wire::new(Config { topics: vec![("t".into(), 1)], ..cluster(1) });
+    let mut producer = owned(ProducerConfig::DEFAULT);
+    all_acked(&produce(&mut wire, &mut producer, 20), 20);
+    let bootstrap = [("localhost".into(), 9092)];
+    let mut consumer =
+        Consumer::new(ClientConfig::DEFAULT, ConsumerConfig::DEFAULT, bootstrap, ConsumerMemory::owned())
+            .expect("a consumer");
+    let topic = consumer.topic("t".into()).expect("a topic");
+    consumer.assign(wire.now, topic, 0, Start::Earliest).expect("room");
+    assert!(wire.run_until(&mut consumer, SECOND, |_, _| {}, |consumer| consumer.has_fetched()));
+    consumer.pause(topic, 0);
+    let seen = std::cell::Cell::new(0);
+    let mut decompressor = Decompressor::owned(1 << 20);
+    let mut read = |consumer: &mut Consumer<'static>, now: Instant| {
+        while let Some(mut fetched) = consumer.poll_fetched(now) {
+            while let Some(Ok(batch)) = fetched.next_batch(&mut decompressor) {
+                seen.set(seen.get() + batch.records().count());
+            }
+            consumer.release(now, fetched);
+        }
+    };
+    wire.run_until(&mut consumer, SECOND, &mut read, |_| false);
+    assert_eq!(seen.get(), 0);
+    consumer.resume(wire.now, topic, 0);
+    assert!(wire.run_until(&mut consumer, SECOND, &mut read, |_| seen.get() >= 20), "{}", seen.get());
+    assert_eq!(seen.get(), 20);
+}
+
 /// A duration that stands for "as long as it takes".
 #[test]
 fn a_fetch_may_wait_as_long_as_a_duration_can_say() {

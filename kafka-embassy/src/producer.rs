@@ -6,7 +6,7 @@ use core::task::Poll;
 use embassy_sync::blocking_mutex::raw::RawMutex;
 use kafka_client_core::metadata::TopicId;
 use kafka_client_core::net::Trouble;
-use kafka_client_core::producer::{AppendError, Progress, Ticket, TopicError};
+use kafka_client_core::producer::{AppendError, Delivery, Outcome, Progress, Ticket, TopicError};
 use kafka_client_core::storage::Text;
 use kafka_client_core::time::Timestamp;
 use kafka_proto::record::{Header, NewRecord};
@@ -48,6 +48,17 @@ impl<'d, M: RawMutex> Producer<'d, M> {
     /// What became of the records so far.
     pub fn tally(&self) -> Tally {
         self.shared.peek(|inner| inner.tally)
+    }
+
+    /// What became of one record of a delivery, by the index of its [`Ticket`]. To be asked where [`run`] tells of the
+    /// delivery; later all its records have the same outcome.
+    ///
+    /// A broker that refuses a batch for some of its records names them: with the feature `record-errors` the others fail
+    /// with `BatchRefused`, and can be sent again. Up to four are kept; of a batch in which more are invalid all fail alike.
+    ///
+    /// [`run`]: crate::Runner::run
+    pub fn outcome_of(&self, delivery: &Delivery, index: u32) -> Outcome {
+        self.shared.peek(|inner| inner.core.outcome_of(delivery, index))
     }
 
     /// Tells of the brokers that could not be used lately: host, port, and why. What to show to a user who waits.
@@ -97,16 +108,13 @@ impl<'d, M: RawMutex> Producer<'d, M> {
         .await
     }
 
-    /// Sends what was taken without waiting for batches to fill, and waits until all of it is resolved and the runner
-    /// has told so.
+    /// Sends what was taken so far without waiting for batches to fill, and waits until all of that, and nothing that is
+    /// taken later, is resolved and the runner has told so.
     pub async fn flush(&self) {
-        self.shared.with(|inner, now| {
-            inner.core.flush(now);
-            inner.flushed = false;
-        });
+        let mark = self.shared.with(|inner, now| inner.core.flush(now));
         poll_fn(|cx| {
             self.shared.peek(|inner| {
-                if inner.flushed {
+                if inner.told >= mark {
                     return Poll::Ready(());
                 }
                 inner.users.register(cx.waker());

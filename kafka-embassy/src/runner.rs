@@ -10,9 +10,8 @@ use embassy_futures::yield_now;
 use embassy_sync::blocking_mutex::raw::RawMutex;
 use embassy_time::Timer;
 use kafka_client_core::machine::Machine;
-use kafka_client_core::net::{ADDRESSES_MAX, Action, HostId};
+use kafka_client_core::net::{ADDRESSES_MAX, Action, HOST_LEN_MAX, HostId};
 use kafka_client_core::producer::{Delivery, Seal};
-use kafka_client_core::storage::HOST_LEN_MAX;
 use kafka_client_core::time::Instant;
 
 use crate::connector::{Addresses, Connector, Resolver, literal};
@@ -107,8 +106,9 @@ fn step<'d, R: Resolver>(inner: &mut Inner<'d>, now: Instant) -> Step<'d> {
     if let Some(delivery) = inner.core.poll_delivery() {
         return Step::Delivered(delivery);
     }
-    if !inner.flushed && inner.core.is_flushed() {
-        inner.flushed = true;
+    let told = inner.core.resolved_to();
+    if inner.told < told {
+        inner.told = told;
         inner.users.wake();
     }
     Step::Wait(inner.core.poll_timeout())

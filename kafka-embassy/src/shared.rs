@@ -11,7 +11,7 @@ use embassy_sync::blocking_mutex::Mutex;
 use embassy_sync::blocking_mutex::raw::RawMutex;
 use embassy_sync::waitqueue::{MultiWakerRegistration, WakerRegistration};
 use kafka_client_core::net::HostId;
-use kafka_client_core::producer::{Delivery, Outcome, Producer};
+use kafka_client_core::producer::{Delivery, Mark, Outcome, Producer};
 use kafka_client_core::time::Instant;
 
 use crate::link::Link;
@@ -47,8 +47,8 @@ pub(crate) struct Inner<'d> {
     pub(crate) unresolved: heapless::Vec<HostId, NAMES>,
     /// What became of records so far.
     pub(crate) tally: Tally,
-    /// All records of before the last flush are resolved, and their deliveries were told.
-    pub(crate) flushed: bool,
+    /// Up to here all batches are resolved, and their deliveries were told.
+    pub(crate) told: Mark,
     /// The runner has not yet asked what follows from the last change.
     changed: bool,
     runner: WakerRegistration,
@@ -70,7 +70,7 @@ impl<'d, M: RawMutex> Shared<'d, M> {
                 links,
                 unresolved: heapless::Vec::new(),
                 tally: Tally::default(),
-                flushed: true,
+                told: Mark::default(),
                 changed: true,
                 runner,
                 users,

@@ -2,7 +2,7 @@
 
 use kafka_proto::compress::{
     CompressError, DecompressError, Limit, Workspace, bound, check_level, compress, decompress,
-    decompress_to_vec, is_built,
+    decompress_to_vec, is_built, levels,
 };
 use kafka_proto::record::*;
 
@@ -120,6 +120,8 @@ fn what_the_build_cannot_do_is_said_when_it_is_configured() {
             );
         }
     }
+    assert_eq!(levels(Codec::Snappy), None);
+    assert_eq!(levels(Codec::Gzip), is_built(Codec::Gzip).then_some(1..=9));
     let level = |codec, level| check_level(codec, Some(level));
     assert_eq!(level(Codec::Lz4, 9), Ok(()));
     assert_eq!(level(Codec::Lz4, 12), Err(CompressError::Level { codec: Codec::Lz4, level: 12 }));

@@ -4,7 +4,7 @@
 mod link;
 mod offsets;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kafka_proto::ErrorCode;
 use kafka_proto::messages::metadata::{
@@ -16,8 +16,8 @@ use kafka_proto::messages::topics::{
 };
 use kafka_proto::wire::Array;
 
-use crate::config::bootstrap;
-use crate::error::{ConfigError, Error};
+use crate::config::bootstrap_servers;
+use crate::error::Error;
 use link::Link;
 pub use offsets::CommittedOffset;
 
@@ -105,17 +105,14 @@ impl Admin {
         Admin::connect_within(servers, Duration::from_secs(30))
     }
 
-    /// As [`connect`](Self::connect), with the time that this and every later call may take per broker.
+    /// As [`connect`](Self::connect), with the time that this and every later call may take in all, whatever the number
+    /// of brokers; 30 seconds otherwise.
     ///
     /// # Errors
     /// See [`connect`](Self::connect).
     pub fn connect_within(servers: &str, timeout: Duration) -> Result<Admin, Error> {
-        let bootstrap = bootstrap(servers).map_err(|allowed| ConfigError::BadValue {
-            key: "bootstrap.servers".into(),
-            value: servers.to_owned(),
-            allowed,
-        })?;
-        let link = Link::to_any(&bootstrap, timeout)?;
+        let bootstrap = bootstrap_servers(servers)?;
+        let link = Link::to_any(&bootstrap, deadline(timeout))?;
         Ok(Admin { bootstrap, timeout, link })
     }
 
@@ -206,7 +203,7 @@ impl Admin {
         if answer.0 == ErrorCode::NOT_CONTROLLER {
             let cluster = self.metadata(Some(&[]))?;
             if let Some(broker) = cluster.brokers.iter().find(|b| Some(b.id) == cluster.controller) {
-                self.link = Link::to_any(&[(broker.host.clone(), broker.port)], self.timeout)?;
+                self.link = Link::to_any(&[(broker.host.clone(), broker.port)], deadline(self.timeout))?;
                 answer = ask(self)?;
             }
         }
@@ -218,12 +215,25 @@ impl Admin {
 
     /// Asks, on a new connection if the old one is gone.
     fn call<'a, R: kafka_proto::Request<'a>>(&mut self, request: &R) -> Result<(i16, Vec<u8>), Error> {
-        if let Ok(answer) = self.link.call(request) {
-            return Ok(answer);
+        let begin = Instant::now();
+        let deadline = deadline(self.timeout);
+        match self.link.call(request, deadline) {
+            Ok(answer) => return Ok(answer),
+            Err(trouble) if Instant::now() >= deadline => {
+                return Err(self.link.unavailable(trouble, begin.elapsed()).into());
+            }
+            Err(_) => self.link = Link::to_any(&self.bootstrap, deadline)?,
         }
-        self.link = Link::to_any(&self.bootstrap, self.timeout)?;
-        self.link.call(request).map_err(|trouble| self.link.unavailable(trouble, self.timeout).into())
+        let answer = self.link.call(request, deadline);
+        answer.map_err(|trouble| self.link.unavailable(trouble, begin.elapsed()).into())
     }
+}
+
+/// The longest that a call can take: longer, and the clock could not count it.
+const TIMEOUT_MAX: Duration = Duration::from_secs(365 * 86_400);
+
+fn deadline(timeout: Duration) -> Instant {
+    Instant::now() + timeout.min(TIMEOUT_MAX)
 }
 
 fn cluster(version: i16, response: &MetadataResponse<'_>) -> Cluster {

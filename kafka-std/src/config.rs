@@ -7,19 +7,22 @@
 mod parse;
 mod table;
 
-pub(crate) use parse::bootstrap;
 pub use parse::properties;
-pub(crate) use table::{COMMON, CONSUMER, PRODUCER};
+use table::COMMON;
+pub(crate) use table::{CONSUMER, PRODUCER};
 
 use kafka_client_core::config::ClientConfig;
+use kafka_client_core::storage::Text;
 
 use crate::clock::seed;
 use crate::error::ConfigError;
 use crate::io::SocketOptions;
+use crate::producer::host_port;
 
 /// What all kinds of clients have in common.
 pub(crate) struct Common {
-    pub(crate) bootstrap: Vec<(String, u16)>,
+    /// `host` and port of each; what `build` says of a list that cannot be read.
+    pub(crate) bootstrap: Result<Vec<(String, u16)>, ConfigError>,
     pub(crate) client: ClientConfig<'static>,
     pub(crate) client_id: String,
     pub(crate) sockets: SocketOptions,
@@ -28,12 +31,55 @@ pub(crate) struct Common {
 impl Default for Common {
     fn default() -> Self {
         Common {
-            bootstrap: Vec::new(),
+            bootstrap: Ok(Vec::new()),
             client: ClientConfig { seed: seed(), ..ClientConfig::DEFAULT },
             client_id: String::new(),
             sockets: SocketOptions::default(),
         }
     }
+}
+
+/// What a client is started with.
+pub(crate) struct Checked {
+    /// Each bootstrap server as `host:port`.
+    pub(crate) bootstrap: Vec<String>,
+    /// The same, for the core.
+    pub(crate) hosts: Vec<(Text<'static>, u16)>,
+    pub(crate) client: ClientConfig<'static>,
+    pub(crate) sockets: SocketOptions,
+}
+
+impl Common {
+    /// Sets one setting by its name: one that all clients have, or one of `table`.
+    pub(crate) fn set<S>(
+        &mut self,
+        table: &'static [Row<S>],
+        settings: &mut S,
+        key: &str,
+        value: &str,
+    ) -> Result<(), ConfigError> {
+        apply(COMMON, self, key, value)
+            .or_else(|| apply(table, settings, key, value))
+            .unwrap_or_else(|| Err(unknown(key, names(COMMON).chain(names(table)))))
+    }
+
+    /// What a client is started with, unless it was wrong.
+    pub(crate) fn check(self) -> Result<Checked, ConfigError> {
+        let Common { bootstrap, mut client, client_id, sockets } = self;
+        let hosts = bootstrap?;
+        client.client_id = crate::intern(&client_id);
+        Ok(Checked {
+            bootstrap: hosts.iter().map(|(host, port)| host_port(host, *port)).collect(),
+            hosts: hosts.into_iter().map(|(host, port)| (Text::Owned(host.into()), port)).collect(),
+            client,
+            sockets,
+        })
+    }
+}
+
+/// `host:port` of some brokers, separated by commas.
+pub(crate) fn bootstrap_servers(text: &str) -> Result<Vec<(String, u16)>, ConfigError> {
+    parse::bootstrap(text).map_err(|allowed| ConfigError::bad_value("bootstrap.servers", text, allowed))
 }
 
 /// How the value of a setting is used.
@@ -48,7 +94,7 @@ pub(crate) enum Use<S> {
 pub(crate) type Row<S> = (&'static str, &'static [&'static str], Use<S>);
 
 /// Looks a setting up in a table and applies it; `None` when the table does not have it.
-pub(crate) fn apply<S>(
+fn apply<S>(
     table: &'static [Row<S>],
     settings: &mut S,
     key: &str,
@@ -56,23 +102,21 @@ pub(crate) fn apply<S>(
 ) -> Option<Result<(), ConfigError>> {
     let (name, _, used) = table.iter().find(|(name, also, _)| *name == key || also.contains(&key))?;
     Some(match used {
-        Use::Set(set) => set(settings, value.trim()).map_err(|allowed| ConfigError::BadValue {
-            key: key.to_owned(),
-            value: value.to_owned(),
-            allowed,
-        }),
+        Use::Set(set) => {
+            set(settings, value.trim()).map_err(|allowed| ConfigError::bad_value(key, value, allowed))
+        }
         Use::Refuse(default, _) if value.trim().eq_ignore_ascii_case(default) => Ok(()),
         Use::Refuse(_, why) => Err(ConfigError::NotSupported { key: name, why }),
     })
 }
 
 /// The names in a table.
-pub(crate) fn names<S>(table: &'static [Row<S>]) -> impl Iterator<Item = &'static str> {
+fn names<S>(table: &'static [Row<S>]) -> impl Iterator<Item = &'static str> {
     table.iter().flat_map(|(name, also, _)| std::iter::once(*name).chain(also.iter().copied()))
 }
 
 /// The error for a name that no table has.
-pub(crate) fn unknown(key: &str, known: impl Iterator<Item = &'static str>) -> ConfigError {
+fn unknown(key: &str, known: impl Iterator<Item = &'static str>) -> ConfigError {
     let wanted = key.trim().to_ascii_lowercase().replace(['_', '-', ' '], ".");
     let distances = known.map(|name| (distance(&wanted, name), name));
     // Farther away than a third of its letters, a name is another name.

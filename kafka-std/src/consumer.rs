@@ -19,12 +19,12 @@ use kafka_proto::ErrorCode;
 
 pub use builder::ConsumerBuilder;
 pub(crate) use builder::ConsumerSettings;
-pub use records::{Batch, BatchRecords, Record, RecordError, Records};
+pub use records::{Batch, BatchRecords, Record, Records};
 
 use crate::error::{ConsumeError, Error, Unavailable};
-use crate::io::{Drive, Shared, thread_number};
+use crate::io::{Drive, Shared, Waiter, thread_number};
 use crate::producer::host_port;
-use crate::sync::{deadline_in, lock, wait_until};
+use crate::sync::{Seat, deadline_in, lock, wait_until};
 use records::Returned;
 use state::State;
 
@@ -59,6 +59,14 @@ use state::State;
 #[derive(Clone)]
 pub struct Consumer {
     handle: Arc<Handle>,
+    /// Of the task that called `poll_recv` of this clone last.
+    seat: Seat,
+}
+
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        self.handle.shared.leave(&mut self.seat);
+    }
 }
 
 struct Handle {
@@ -131,7 +139,7 @@ impl Consumer {
         })
     }
 
-    /// Fetches no more of a partition until [`resume`](Self::resume).
+    /// No later poll returns records of a partition until [`resume`](Self::resume).
     ///
     /// # Errors
     /// [`ConsumeError::IllegalTopicName`].
@@ -251,22 +259,36 @@ impl Consumer {
     /// # Errors
     /// See [`poll`](Self::poll).
     pub async fn recv(&self) -> Result<Records, ConsumeError> {
-        std::future::poll_fn(|cx| self.poll_recv(cx)).await
+        let mut waiter = Waiter::new(&self.handle.shared);
+        std::future::poll_fn(|cx| self.poll_seated(&mut waiter.seat, cx)).await
     }
 
-    /// As [`recv`](Self::recv), for hand-written futures and streams.
-    pub fn poll_recv(&self, cx: &Context<'_>) -> Poll<Result<Records, ConsumeError>> {
+    /// As [`recv`](Self::recv), for hand-written futures and streams. The task that called it last is woken: for several
+    /// at a time, give each a clone.
+    ///
+    /// # Errors
+    /// See [`poll`](Self::poll).
+    pub fn poll_recv(&mut self, cx: &Context<'_>) -> Poll<Result<Records, ConsumeError>> {
+        let mut seat = std::mem::take(&mut self.seat);
+        let polled = self.poll_seated(&mut seat, cx);
+        self.seat = seat;
+        polled
+    }
+
+    fn poll_seated(&self, seat: &mut Seat, cx: &Context<'_>) -> Poll<Result<Records, ConsumeError>> {
         let shared = &self.handle.shared;
+        let mut replaced = None;
         let mut state = shared.lock();
         let (found, mut wake) = self.take(&mut state);
         if found.is_none() {
             let timeout = u64::try_from(self.handle.api_timeout.as_micros()).unwrap_or(u64::MAX);
             let deadline = state.progress + kafka_client_core::time::Duration(timeout);
-            state.wake_later(cx.waker(), deadline);
+            replaced = state.wake_later(seat, cx.waker(), deadline);
             // Its deadline may be earlier than what the thread sleeps for.
             wake |= state.wake();
         }
         drop(state);
+        drop(replaced);
         if wake {
             shared.wake();
         }

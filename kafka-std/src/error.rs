@@ -42,6 +42,17 @@ pub enum Error {
     Io(io::Error),
 }
 
+impl Error {
+    /// Whether it says that the open transaction has to be aborted, and that the same work can then be done again in
+    /// another: `send`, `send_offsets` and `commit_transaction` can all be the first to find that out.
+    pub fn must_abort(&self) -> bool {
+        matches!(
+            self,
+            Error::Send(SendError::MustAbort(_)) | Error::Transaction(TransactionError::MustAbort(_))
+        )
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -144,7 +155,15 @@ impl fmt::Display for TransactionError {
     }
 }
 
-impl std::error::Error for TransactionError {}
+impl std::error::Error for TransactionError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            TransactionError::Unavailable(error) => Some(error),
+            TransactionError::Topic(error) => Some(error),
+            _ => None,
+        }
+    }
+}
 
 /// A setting that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -186,6 +205,12 @@ pub enum ConfigError {
         /// Its number, from 1.
         line: usize,
     },
+}
+
+impl ConfigError {
+    pub(crate) fn bad_value(key: &str, value: &str, allowed: String) -> ConfigError {
+        ConfigError::BadValue { key: key.to_owned(), value: value.to_owned(), allowed }
+    }
 }
 
 impl fmt::Display for ConfigError {
@@ -288,11 +313,14 @@ pub enum SendError {
     },
     /// Its timestamp is negative, and not −1 for unknown.
     BadTimestamp(i64),
-    /// The producer is transactional, and no transaction is open; or the open one has to be aborted.
-    Transaction(String),
+    /// The producer is transactional, and no transaction is open.
+    WrongState(String),
+    /// The open transaction cannot be committed any more, for this reason. Abort it, and send its records in another.
+    MustAbort(ErrorCode),
     /// The topic handle is of another producer.
     ForeignTopic(String),
-    /// The cluster refuses this producer altogether, e.g. CLUSTER_AUTHORIZATION_FAILED for its producer id.
+    /// The cluster refuses this producer altogether, e.g. CLUSTER_AUTHORIZATION_FAILED for its producer id, or
+    /// PRODUCER_FENCED where another one has its `transactional.id`. Close it.
     Refused(ErrorCode),
     /// The producer was closed.
     Closed,
@@ -329,7 +357,10 @@ impl fmt::Display for SendError {
             SendError::BadTimestamp(ms) => {
                 write!(f, "timestamp {ms}: must be milliseconds since 1970, or -1 for unknown")
             }
-            SendError::Transaction(why) => f.write_str(why),
+            SendError::WrongState(why) => f.write_str(why),
+            SendError::MustAbort(code) => {
+                write!(f, "the transaction takes no more records: {code}; abort it and begin another")
+            }
             SendError::ForeignTopic(name) => write!(f, "the handle of topic {name} is of another producer"),
             SendError::Refused(code) => write!(f, "the cluster refuses this producer: {code}"),
             SendError::Closed => f.write_str("the producer is closed"),
@@ -337,4 +368,11 @@ impl fmt::Display for SendError {
     }
 }
 
-impl std::error::Error for SendError {}
+impl std::error::Error for SendError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            SendError::Unavailable(error) => Some(error),
+            _ => None,
+        }
+    }
+}

@@ -10,6 +10,7 @@ mod shift;
 mod socket;
 
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use kafka_client_core::machine::Machine;
@@ -19,7 +20,7 @@ use mio::event::Event;
 use mio::{Events, Interest, Poll, Token, Waker};
 
 use crate::clock::Clock;
-use crate::sync::{Lock, lock};
+use crate::sync::{Lock, Seat, Wakers, lock};
 use resolve::{Found, Resolver};
 use shift::Shift;
 pub(crate) use shift::{Drive, thread_number};
@@ -35,6 +36,8 @@ pub(crate) trait Client: Send + 'static {
 
     /// The machine.
     fn machine(&mut self) -> &mut Self::Machine;
+    /// The tasks that wait for something to happen to the client.
+    fn wakers(&mut self) -> &mut Wakers;
     /// Work that was run comes back. `happened`: the core is being told something, too.
     fn hand_in(&mut self, now: Instant, work: &mut Self::Work, happened: bool);
     /// Takes work to be run; true when there is some.
@@ -69,6 +72,26 @@ pub(crate) struct Shared<C: Client> {
     /// Who holds it does the I/O. `None` when the client has ended.
     driver: Mutex<Option<Driver<C>>>,
     shift: Shift,
+    /// The thread that runs work which may call the application's code at the moment, by its number; 0 for none.
+    calling: AtomicU64,
+}
+
+/// A task that waits for something to happen to a client. It is no longer in the list of those when this is dropped.
+pub(crate) struct Waiter<'a, C: Client> {
+    shared: &'a Shared<C>,
+    pub(crate) seat: Seat,
+}
+
+impl<'a, C: Client> Waiter<'a, C> {
+    pub(crate) fn new(shared: &'a Shared<C>) -> Self {
+        Waiter { shared, seat: Seat::default() }
+    }
+}
+
+impl<C: Client> Drop for Waiter<'_, C> {
+    fn drop(&mut self) {
+        self.shared.leave(&mut self.seat);
+    }
 }
 
 impl<C: Client> Shared<C> {
@@ -82,6 +105,20 @@ impl<C: Client> Shared<C> {
         // It fails only when the thread is gone, and then nobody has to be woken.
         let _ = self.waker.wake();
         self.shift.end_rest();
+    }
+
+    /// Whether this thread is in a call of the application's code by the client: it cannot wait for itself.
+    pub(crate) fn is_calling(&self) -> bool {
+        self.calling.load(Ordering::Relaxed) == thread_number()
+    }
+
+    /// Gives a place among the client's wakers back, if there is one.
+    pub(crate) fn leave(&self, seat: &mut Seat) {
+        if seat.was_taken() {
+            let left = self.lock().wakers().leave(seat);
+            // Without the lock: with it, all that belongs to a task may go.
+            drop(left);
+        }
     }
 
     /// As [`wake`](Self::wake), after a record was sent: the thread that sent it may be about to wait for it, and then
@@ -150,8 +187,8 @@ pub(crate) fn start<C: Client>(
     let poll = Poll::new()?;
     let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
     let resolver = Resolver::new(waker.clone());
-    let (driver, shift) = (Mutex::new(None), Shift::default());
-    let shared = Arc::new(Shared { state: Lock::new(client), waker, clock, driver, shift });
+    let (state, driver, shift) = (Lock::new(client), Mutex::new(None), Shift::default());
+    let shared = Arc::new(Shared { state, waker, clock, driver, shift, calling: AtomicU64::new(0) });
     let driver = Driver {
         shared: shared.clone(),
         poll,
@@ -230,12 +267,19 @@ impl<C: Client> Driver<C> {
             self.timeout = client.machine().poll_timeout();
             if again { self.timeout } else { client.park(self.timeout, &mut self.work) }
         };
-        C::run(&mut self.work);
+        self.run();
         self.act();
         match again || !self.news.is_empty() {
             true => Next::Again,
             false => Next::Sleep(until),
         }
+    }
+
+    /// Does the work that was taken, without the lock.
+    fn run(&mut self) {
+        self.shared.calling.store(thread_number(), Ordering::Relaxed);
+        C::run(&mut self.work);
+        self.shared.calling.store(0, Ordering::Relaxed);
     }
 
     /// Writes and reads what can be; true when there was something.
@@ -364,6 +408,6 @@ impl<C: Client> Drop for Driver<C> {
     fn drop(&mut self) {
         let shared = self.shared.clone();
         shared.lock().end(&mut self.work);
-        C::run(&mut self.work);
+        self.run();
     }
 }

@@ -15,7 +15,7 @@ mod state;
 mod transaction;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Condvar};
 use std::time::{Duration, Instant as StdInstant};
 
 pub use builder::ProducerBuilder;
@@ -29,10 +29,10 @@ pub use returned::OwnedRecord;
 pub use transaction::{ConsumerGroup, Member};
 
 use crate::error::{Error, SendError};
-use crate::io::Shared;
+use crate::io::{Shared, Waiter};
 use append::{Attempt, take_delivery};
 use interceptor::Chain;
-use state::{Place, Room, State};
+use state::{Place, State};
 
 /// Sends records to a Kafka cluster, from any number of threads and tasks.
 ///
@@ -59,7 +59,8 @@ pub struct Producer {
 /// Aborts the producer when the last clone is gone.
 struct Handle {
     shared: Arc<Shared<State>>,
-    room: Arc<Room>,
+    /// What threads sleep on until there is room, or partitions are known, or a transaction is settled.
+    room: Arc<Condvar>,
     interceptors: Option<Chain>,
     max_block: Duration,
     bootstrap: Vec<String>,
@@ -165,13 +166,15 @@ impl Producer {
     /// See [`SendError`].
     pub async fn send_async(&self, mut record: Record<'_>) -> Result<Delivery, SendError> {
         let begin = StdInstant::now();
+        let mut waiter = Waiter::new(&self.handle.shared);
+        let seat = &mut waiter.seat;
         let Some(chain) = &self.handle.interceptors else {
-            return std::future::poll_fn(|cx| self.poll_send(&mut record, begin, cx)).await;
+            return std::future::poll_fn(|cx| self.poll_send(&mut record, begin, seat, cx)).await;
         };
         let outgoing = chain.on_send(record);
         let headers = outgoing.header_list();
         let mut record = outgoing.record(&headers);
-        let sent = std::future::poll_fn(|cx| self.poll_send(&mut record, begin, cx)).await;
+        let sent = std::future::poll_fn(|cx| self.poll_send(&mut record, begin, seat, cx)).await;
         sent.inspect_err(|error| chain.on_refused(&outgoing, error))
     }
 
@@ -193,9 +196,9 @@ impl Producer {
         })
     }
 
-    /// Sends a record whose result goes to `callback`, on the producer's I/O thread: be brief there, and do
-    /// not wait for a [`Delivery`] of this producer, which would be for ever. What is sent there does not wait for room.
-    /// Costs an allocation. Waits as [`send`](Self::send).
+    /// Sends a record whose result goes to `callback`, on the producer's I/O thread: be brief there. That thread cannot
+    /// wait for itself: what is sent there does not wait for room, and [`Delivery::wait`] is an error at once. A
+    /// [`Delivery`] that is awaited there, by an executor that blocks, would be for ever. Costs an allocation. Waits as [`send`](Self::send).
     ///
     /// # Errors
     /// See [`SendError`]; the callback is not called.

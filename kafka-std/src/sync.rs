@@ -87,6 +87,79 @@ pub(crate) fn deadline_in(timeout: Duration) -> Option<Instant> {
     Instant::now().checked_add(timeout)
 }
 
+/// Tasks to be woken when something happens. Each future that waits has a place of its own, and gives it back when it is
+/// dropped.
+#[derive(Debug, Default)]
+pub(crate) struct Wakers {
+    places: Vec<Option<Waker>>,
+    free: Vec<usize>,
+    /// How often all were taken: nobody has a place of an earlier round any more.
+    round: u64,
+}
+
+/// The place of a future in a list of [`Wakers`], if it has one: its round and its index.
+#[derive(Debug, Default)]
+pub(crate) struct Seat(Option<(u64, usize)>);
+
+impl Clone for Seat {
+    /// A place is one future's: another one begins without.
+    fn clone(&self) -> Self {
+        Seat::default()
+    }
+}
+
+impl Seat {
+    /// Whether it ever had a place: if not, there is none to give back.
+    pub(crate) fn was_taken(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
+impl Wakers {
+    /// Sees to it that the task is woken. Returns the waker that it replaces, to be dropped without any lock: with it, all
+    /// that belongs to another task may go.
+    #[must_use = "to be dropped without the lock"]
+    pub(crate) fn keep(&mut self, seat: &mut Seat, waker: &Waker) -> Option<Waker> {
+        if let Some(known) = self.place(seat).and_then(Option::as_mut) {
+            return (!known.will_wake(waker)).then(|| std::mem::replace(known, waker.clone()));
+        }
+        let index = self.free.pop().unwrap_or(self.places.len());
+        match self.places.get_mut(index) {
+            Some(place) => *place = Some(waker.clone()),
+            None => self.places.push(Some(waker.clone())),
+        }
+        *seat = Seat(Some((self.round, index)));
+        None
+    }
+
+    /// The future that has this place waits no more. Returns its waker, to be dropped without any lock.
+    #[must_use = "to be dropped without the lock"]
+    pub(crate) fn leave(&mut self, seat: &mut Seat) -> Option<Waker> {
+        let waker = self.place(seat).and_then(Option::take);
+        if let Some((_, index)) = seat.0.take().filter(|_| waker.is_some()) {
+            self.free.push(index);
+        }
+        waker
+    }
+
+    /// Takes all of them, to be woken.
+    pub(crate) fn take(&mut self) -> impl Iterator<Item = Waker> {
+        self.round += 1;
+        self.free.clear();
+        self.places.drain(..).flatten()
+    }
+
+    /// Whether nobody waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.places.len() == self.free.len()
+    }
+
+    fn place(&mut self, seat: &Seat) -> Option<&mut Option<Waker>> {
+        let (_, index) = seat.0.filter(|(round, _)| *round == self.round)?;
+        self.places.get_mut(index)
+    }
+}
+
 /// Something that happens once, and that threads and tasks can wait for.
 #[derive(Debug, Default)]
 pub(crate) struct Signal {
@@ -97,18 +170,22 @@ pub(crate) struct Signal {
 #[derive(Debug, Default)]
 struct Waiting {
     happened: bool,
-    wakers: Vec<Waker>,
+    wakers: Wakers,
 }
 
 impl Signal {
     pub(crate) fn set(&self) {
-        let wakers = {
+        let wakers: Vec<Waker> = {
             let mut state = lock(&self.state);
             state.happened = true;
-            std::mem::take(&mut state.wakers)
+            state.wakers.take().collect()
         };
         self.condition.notify_all();
         wake_all(wakers);
+    }
+
+    pub(crate) fn has_happened(&self) -> bool {
+        lock(&self.state).happened
     }
 
     /// Whether it happened before the deadline.
@@ -122,48 +199,88 @@ impl Signal {
 
     /// A future that ends when it has happened.
     pub(crate) fn happened(&self) -> Happened<'_> {
-        Happened(self)
+        Happened { signal: self, seat: Seat::default() }
     }
 }
 
-pub(crate) struct Happened<'a>(&'a Signal);
+pub(crate) struct Happened<'a> {
+    signal: &'a Signal,
+    seat: Seat,
+}
 
 impl Future for Happened<'_> {
     type Output = ();
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut state = lock(&self.0.state);
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Happened { signal, seat } = &mut *self;
+        let mut state = lock(&signal.state);
         if state.happened {
             return Poll::Ready(());
         }
-        if !state.wakers.iter().any(|w| w.will_wake(cx.waker())) {
-            state.wakers.push(cx.waker().clone());
-        }
+        let replaced = state.wakers.keep(seat, cx.waker());
+        drop(state);
+        drop(replaced);
         Poll::Pending
     }
 }
 
-/// Remembers whom to wake. A task that is polled again and again, or that polls many futures, is one of the youngest
-/// already: it is kept once.
-pub(crate) fn keep_waker(wakers: &mut Vec<Waker>, waker: &Waker) {
-    if !wakers.iter().rev().take(8).any(|known| known.will_wake(waker)) {
-        wakers.push(waker.clone());
+impl Drop for Happened<'_> {
+    fn drop(&mut self) {
+        let left = lock(&self.signal.state).wakers.leave(&mut self.seat);
+        drop(left);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
+
+    struct Task;
+
+    impl std::task::Wake for Task {
+        fn wake(self: Arc<Self>) {}
+    }
 
     #[test]
-    fn a_task_that_is_polled_often_is_kept_once() {
-        struct Task;
-        impl std::task::Wake for Task {
-            fn wake(self: std::sync::Arc<Self>) {}
+    fn a_future_that_is_polled_often_is_kept_once_with_the_waker_of_its_last_poll() {
+        let (first, second) = (Waker::from(Arc::new(Task)), Waker::from(Arc::new(Task)));
+        let (mut wakers, mut seat) = (Wakers::default(), Seat::default());
+        (0..100).for_each(|_| assert!(wakers.keep(&mut seat, &first).is_none()));
+        assert!(wakers.keep(&mut seat, &second).expect("it is replaced").will_wake(&first));
+        let taken: Vec<_> = wakers.take().collect();
+        assert!(taken.len() == 1 && taken[0].will_wake(&second));
+        assert!(wakers.is_empty());
+    }
+
+    #[test]
+    fn who_leaves_is_not_woken_and_others_are() {
+        let waker = Waker::from(Arc::new(Task));
+        let mut wakers = Wakers::default();
+        let mut seats: [Seat; 5] = Default::default();
+        seats.iter_mut().for_each(|seat| drop(wakers.keep(seat, &waker)));
+        assert!(wakers.leave(&mut seats[1]).is_some() && wakers.leave(&mut seats[3]).is_some());
+        assert!(wakers.leave(&mut seats[1]).is_none(), "twice is once");
+        assert!(wakers.keep(&mut seats[3], &waker).is_none());
+        assert_eq!(wakers.take().count(), 4);
+        // Their places of before are no longer theirs.
+        let mut other = Seat::default();
+        assert!(wakers.keep(&mut other, &waker).is_none());
+        assert!(seats.iter_mut().all(|seat| wakers.leave(seat).is_none()));
+        assert_eq!(wakers.take().count(), 1);
+    }
+
+    #[test]
+    fn futures_that_come_and_go_take_no_more_room_than_at_one_time() {
+        let waker = Waker::from(Arc::new(Task));
+        let mut wakers = Wakers::default();
+        let mut last = Seat::default();
+        for _ in 0..1000 {
+            let mut next = Seat::default();
+            assert!(wakers.keep(&mut next, &waker).is_none());
+            drop(wakers.leave(&mut last));
+            last = next;
         }
-        let waker = Waker::from(std::sync::Arc::new(Task));
-        let mut wakers = Vec::new();
-        (0..100).for_each(|_| keep_waker(&mut wakers, &waker));
-        assert_eq!(wakers.len(), 1);
+        assert!(wakers.places.len() <= 2 && !wakers.is_empty());
     }
 }

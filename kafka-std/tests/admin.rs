@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::time::{Duration, Instant};
+
 use common::server;
 use kafka_std::{Admin, Error, ErrorCode};
 
@@ -24,6 +26,22 @@ fn topics_are_created_listed_and_deleted() {
     assert_eq!(missing.topics[0].error, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
     admin.delete_topic("first").unwrap();
     assert_eq!(admin.metadata(None).unwrap().topics.len(), 1);
+}
+
+#[test]
+fn brokers_that_say_nothing_take_no_longer_than_the_call_may_whatever_their_number() {
+    let silent: Vec<_> = (0..4).map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    let names: Vec<_> = silent.iter().map(|l| l.local_addr().unwrap().to_string()).collect();
+    let (begin, allowed) = (Instant::now(), Duration::from_secs(2));
+    let error = Admin::connect_within(&names.join(","), allowed).unwrap_err().to_string();
+    assert!(begin.elapsed() < allowed * 3 / 2, "{:?}", begin.elapsed());
+    assert!(names.iter().all(|name| error.contains(&format!("{name}: no answer in time"))), "{error}");
+    let error = Admin::connect_within(&names[0], Duration::ZERO).unwrap_err().to_string();
+    assert!(error.contains("no answer in time"), "{error}");
+    // One that works is found behind those that do not.
+    let server = server(&[("first", 1)]);
+    let all = format!("{},{}", names[0], server.bootstrap());
+    assert_eq!(Admin::connect_within(&all, allowed).unwrap().metadata(None).unwrap().topics.len(), 1);
 }
 
 #[test]

@@ -123,7 +123,7 @@ fn a_transaction_that_is_misused_says_so_at_the_call_and_goes_on() {
     let producer = builder(&server).transactional_id("misuse").build().unwrap();
     let outside = |producer: &Producer| {
         for error in every_way(producer, Record::to("t").value("outside")) {
-            assert!(matches!(error, SendError::Transaction(_)), "{error}");
+            assert!(matches!(error, SendError::WrongState(_)), "{error}");
         }
     };
     wrong(producer.begin_transaction());

@@ -9,6 +9,7 @@ use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use common::server;
+use kafka_std::producer::Cause;
 use kafka_std::{Producer, ProducerBuilder, Record, SendError};
 
 const SECONDS: Duration = Duration::from_secs(10);
@@ -111,6 +112,14 @@ fn a_callback_never_waits_for_itself() {
     let server = server(&[("readings", 1)]);
     let producer = builder(&server.bootstrap()).build().unwrap();
     assert!(!in_callback(&producer, "flush", |producer| producer.flush(Duration::MAX)));
+    let waited = in_callback(&producer, "wait", |producer| producer.send(record()).unwrap().wait());
+    let error = waited.unwrap_err();
+    assert_eq!((error.cause(), error.may_be_written()), (Cause::InCallback, true));
+    assert!(error.to_string().contains("cannot be waited for in a callback"), "{error}");
+    let delivery = in_callback(&producer, "wait", |producer| {
+        producer.send(record()).unwrap().wait_timeout(Duration::MAX).expect_err("there is nobody to answer")
+    });
+    assert!(delivery.wait_timeout(SECONDS).unwrap().is_ok());
     let nowhere = Record::to("nowhere").value("v");
     let sent = in_callback(&producer, "send", move |producer| producer.send(nowhere).map(drop));
     assert!(matches!(&sent, Err(SendError::Unavailable(error)) if error.waited < SECONDS), "{sent:?}");

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use kafka_broker::{Action, Config, Server};
 use kafka_proto::ApiKey;
+use kafka_std::producer::Cause;
 use kafka_std::{ConsumerGroup, ErrorCode, Producer, Record, TransactionError};
 
 /// What becomes of a record whose batch is answered with an error once.
@@ -17,6 +18,15 @@ enum Fate {
     Written,
     /// It fails with this code, comes back, and concerns no other record.
     Refused,
+}
+
+/// What becomes of the records of a batch when the answer names one of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Named {
+    /// It changes nothing: the batch is sent again, or was written.
+    Ignored,
+    /// The one that was named fails with the code and the broker's words, the others may be sent again.
+    Alone,
 }
 
 /// What becomes of a transaction, and of its producer.
@@ -32,55 +42,58 @@ enum End {
 
 use End::{Aborts, Commits, Fatal};
 use Fate::{Refused, Retried, Written};
+use Named::{Alone, Ignored};
 
 type E = ErrorCode;
 
-/// What a produce response says, and what it means: to a record, and to a transaction whose record it was.
-const PRODUCE: &[(ErrorCode, Fate, End)] = &[
+/// What a produce response says, and what it means: to a record, to the records of a batch when it names one of them, and
+/// to a transaction whose record it was.
+const PRODUCE: &[(ErrorCode, Fate, Named, End)] = &[
     // Tried again.
-    (E::CORRUPT_MESSAGE, Retried, Commits),
-    (E::UNKNOWN_TOPIC_OR_PARTITION, Retried, Commits),
-    (E::LEADER_NOT_AVAILABLE, Retried, Commits),
-    (E::NOT_LEADER_OR_FOLLOWER, Retried, Commits),
-    (E::REQUEST_TIMED_OUT, Retried, Commits),
-    (E::NETWORK_EXCEPTION, Retried, Commits),
-    (E::COORDINATOR_LOAD_IN_PROGRESS, Retried, Commits),
-    (E::NOT_ENOUGH_REPLICAS, Retried, Commits),
-    (E::NOT_ENOUGH_REPLICAS_AFTER_APPEND, Retried, Commits),
-    (E::CONCURRENT_TRANSACTIONS, Retried, Commits),
-    (E::KAFKA_STORAGE_ERROR, Retried, Commits),
-    (E::FENCED_LEADER_EPOCH, Retried, Commits),
-    (E::UNKNOWN_LEADER_EPOCH, Retried, Commits),
-    (E::UNKNOWN_TOPIC_ID, Retried, Commits),
-    (E::THROTTLING_QUOTA_EXCEEDED, Retried, Commits),
+    (E::CORRUPT_MESSAGE, Retried, Ignored, Commits),
+    (E::UNKNOWN_TOPIC_OR_PARTITION, Retried, Ignored, Commits),
+    (E::LEADER_NOT_AVAILABLE, Retried, Ignored, Commits),
+    (E::NOT_LEADER_OR_FOLLOWER, Retried, Ignored, Commits),
+    (E::REQUEST_TIMED_OUT, Retried, Ignored, Commits),
+    (E::NETWORK_EXCEPTION, Retried, Ignored, Commits),
+    (E::COORDINATOR_LOAD_IN_PROGRESS, Retried, Ignored, Commits),
+    (E::NOT_ENOUGH_REPLICAS, Retried, Ignored, Commits),
+    (E::NOT_ENOUGH_REPLICAS_AFTER_APPEND, Retried, Ignored, Commits),
+    (E::CONCURRENT_TRANSACTIONS, Retried, Ignored, Commits),
+    (E::KAFKA_STORAGE_ERROR, Retried, Ignored, Commits),
+    (E::FENCED_LEADER_EPOCH, Retried, Ignored, Commits),
+    (E::UNKNOWN_LEADER_EPOCH, Retried, Ignored, Commits),
+    (E::UNKNOWN_TOPIC_ID, Retried, Ignored, Commits),
+    (E::THROTTLING_QUOTA_EXCEEDED, Retried, Ignored, Commits),
     // It was there already.
-    (E::DUPLICATE_SEQUENCE_NUMBER, Written, Commits),
+    (E::DUPLICATE_SEQUENCE_NUMBER, Written, Ignored, Commits),
     // The idempotent producer goes on under another epoch; in a transaction records could be missing.
-    (E::OUT_OF_ORDER_SEQUENCE_NUMBER, Retried, Aborts),
-    (E::UNKNOWN_PRODUCER_ID, Retried, Aborts),
-    (E::INVALID_PRODUCER_EPOCH, Retried, Aborts),
+    (E::OUT_OF_ORDER_SEQUENCE_NUMBER, Retried, Ignored, Aborts),
+    (E::UNKNOWN_PRODUCER_ID, Retried, Ignored, Aborts),
+    (E::INVALID_PRODUCER_EPOCH, Retried, Ignored, Aborts),
     // Another producer has the transactional.id, or the coordinator knows it no more.
-    (E::PRODUCER_FENCED, Retried, Fatal),
-    (E::INVALID_PRODUCER_ID_MAPPING, Retried, Fatal),
+    (E::PRODUCER_FENCED, Retried, Ignored, Fatal),
+    (E::INVALID_PRODUCER_ID_MAPPING, Retried, Ignored, Fatal),
     // The record, or the right to write it.
-    (E::MESSAGE_TOO_LARGE, Refused, Aborts),
-    (E::RECORD_LIST_TOO_LARGE, Refused, Aborts),
-    (E::INVALID_TOPIC_EXCEPTION, Refused, Aborts),
-    (E::INVALID_RECORD, Refused, Aborts),
-    (E::INVALID_TIMESTAMP, Refused, Aborts),
-    (E::INVALID_REQUIRED_ACKS, Refused, Aborts),
-    (E::TOPIC_AUTHORIZATION_FAILED, Refused, Aborts),
-    (E::UNSUPPORTED_FOR_MESSAGE_FORMAT, Refused, Aborts),
-    (E::UNSUPPORTED_COMPRESSION_TYPE, Refused, Aborts),
-    (E::POLICY_VIOLATION, Refused, Aborts),
-    (E::INVALID_TXN_STATE, Refused, Aborts),
-    (E::TRANSACTION_ABORTABLE, Refused, Aborts),
-    (E::UNKNOWN_SERVER_ERROR, Refused, Aborts),
-    (E::CLUSTER_AUTHORIZATION_FAILED, Refused, Fatal),
-    (E::TRANSACTIONAL_ID_AUTHORIZATION_FAILED, Refused, Fatal),
-    (E::UNSUPPORTED_VERSION, Refused, Fatal),
+    // A batch of several is sent in parts.
+    (E::MESSAGE_TOO_LARGE, Refused, Ignored, Aborts),
+    (E::RECORD_LIST_TOO_LARGE, Refused, Alone, Aborts),
+    (E::INVALID_TOPIC_EXCEPTION, Refused, Alone, Aborts),
+    (E::INVALID_RECORD, Refused, Alone, Aborts),
+    (E::INVALID_TIMESTAMP, Refused, Alone, Aborts),
+    (E::INVALID_REQUIRED_ACKS, Refused, Alone, Aborts),
+    (E::TOPIC_AUTHORIZATION_FAILED, Refused, Alone, Aborts),
+    (E::UNSUPPORTED_FOR_MESSAGE_FORMAT, Refused, Alone, Aborts),
+    (E::UNSUPPORTED_COMPRESSION_TYPE, Refused, Alone, Aborts),
+    (E::POLICY_VIOLATION, Refused, Alone, Aborts),
+    (E::INVALID_TXN_STATE, Refused, Alone, Aborts),
+    (E::TRANSACTION_ABORTABLE, Refused, Alone, Aborts),
+    (E::UNKNOWN_SERVER_ERROR, Refused, Alone, Aborts),
+    (E::CLUSTER_AUTHORIZATION_FAILED, Refused, Alone, Fatal),
+    (E::TRANSACTIONAL_ID_AUTHORIZATION_FAILED, Refused, Alone, Fatal),
+    (E::UNSUPPORTED_VERSION, Refused, Alone, Fatal),
     // What no broker has said so far.
-    (ErrorCode(9999), Refused, Aborts),
+    (ErrorCode(9999), Refused, Alone, Aborts),
 ];
 
 /// What the coordinators of a transaction say, by request.
@@ -189,8 +202,8 @@ fn server(transaction_version: i16) -> Server {
     Server::start(Config { topics, transaction_version, ..Config::default() }).unwrap()
 }
 
-fn producer(server: &Server, transactional: bool) -> Producer {
-    let builder = Producer::builder().bootstrap_servers(&server.bootstrap()).linger(Duration::ZERO);
+fn producer(server: &Server, transactional: bool, linger: Duration) -> Producer {
+    let builder = Producer::builder().bootstrap_servers(&server.bootstrap()).linger(linger);
     let builder = builder.set("retry.backoff.ms", "1").unwrap().set("retry.backoff.max.ms", "2").unwrap();
     let builder = builder.max_block(Duration::from_secs(20));
     if transactional { builder.transactional_id("codes") } else { builder }.build().unwrap()
@@ -198,7 +211,7 @@ fn producer(server: &Server, transactional: bool) -> Producer {
 
 fn fate(code: ErrorCode) -> Fate {
     let server = server(2);
-    let producer = producer(&server, false);
+    let producer = producer(&server, false, Duration::ZERO);
     producer.send(Record::to("t").value("before")).unwrap().wait().unwrap();
     server.with(|c| c.inject(ApiKey::PRODUCE, Action::Error(code)));
     let result = producer.send(Record::to("t").value("v")).unwrap().wait();
@@ -217,10 +230,31 @@ fn fate(code: ErrorCode) -> Fate {
     fate
 }
 
+/// A batch of three records whose answer names the second.
+fn named(code: ErrorCode) -> Named {
+    let server = server(2);
+    let producer = producer(&server, false, Duration::from_secs(20));
+    server.with(|c| c.inject(ApiKey::PRODUCE, Action::ErrorOfRecord(code, 1)));
+    let deliveries = [0, 1, 2].map(|n: u8| producer.send(Record::to("t").value(&[n])).unwrap());
+    assert!(producer.flush(Duration::from_secs(20)));
+    assert_eq!(server.with(|c| c.clear_injections()), 0);
+    let results = deliveries.map(|delivery| delivery.wait());
+    if results.iter().all(Result::is_ok) {
+        return Ignored;
+    }
+    let [first, second, third] = results.map(Result::unwrap_err);
+    assert_eq!((second.cause(), second.message()), (Cause::Broker(code), Some("a fault")));
+    for other in [first, third] {
+        assert_eq!((other.cause(), other.message()), (Cause::BatchRefused, None), "{code}");
+        assert!(other.is_retriable() && !other.may_be_written());
+    }
+    Alone
+}
+
 /// A transaction with a record and an offset, in which the next answer to `api` is an error.
 fn end(api: ApiKey, code: ErrorCode, transaction_version: i16) -> End {
     let server = server(transaction_version);
-    let producer = producer(&server, true);
+    let producer = producer(&server, true, Duration::ZERO);
     let inject = || server.with(|c| c.inject(api, Action::Error(code)));
     if matches!(api, ApiKey::INIT_PRODUCER_ID | ApiKey::FIND_COORDINATOR) {
         inject();
@@ -273,9 +307,16 @@ fn every_code_of_a_produce_response_does_to_a_record_what_the_table_says() {
 }
 
 #[test]
+fn every_code_of_a_produce_response_that_names_a_record_does_to_its_batch_what_the_table_says() {
+    let wrong: Vec<_> =
+        PRODUCE.iter().map(|row| (row.0, row.2, named(row.0))).filter(|w| w.1 != w.2).collect();
+    assert!(wrong.is_empty(), "expected and found: {wrong:#?}");
+}
+
+#[test]
 fn every_code_of_a_produce_response_does_to_a_transaction_what_the_table_says() {
     let mut wrong = Vec::new();
-    for (code, _, expected) in PRODUCE {
+    for (code, _, _, expected) in PRODUCE {
         for version in [1, 2] {
             let found = end(ApiKey::PRODUCE, *code, version);
             if found != *expected {

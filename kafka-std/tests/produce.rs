@@ -6,6 +6,8 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use common::{block_on, server};
+use kafka_broker::{Action, Config, Server};
+use kafka_proto::ApiKey;
 use kafka_std::{Producer, Record};
 
 const SECONDS: Duration = Duration::from_secs(20);
@@ -108,6 +110,37 @@ fn many_threads_send_through_one_producer() {
     let before = keys.len();
     keys.dedup();
     assert_eq!((before, keys.len()), (16_000, 16_000));
+}
+
+#[test]
+fn a_flush_waits_for_what_was_sent_before_it_and_for_nothing_else() {
+    let topics = vec![("readings".into(), 2)];
+    let server = Server::start(Config { nodes: 2, topics, ..Config::default() }).unwrap();
+    assert!(server.with(|c| c.set_leader("readings", 0, 0) && c.set_leader("readings", 1, 1)));
+    let producer = Producer::builder()
+        .bootstrap_servers(&server.bootstrap())
+        .linger(Duration::from_secs(60))
+        .delivery_timeout(Duration::from_secs(200))
+        .build()
+        .unwrap();
+    let to = |partition| Record::to("readings").partition(partition).value("v");
+    // The broker of one partition is slow, the other one never answers.
+    server.with(|c| {
+        c.inject(ApiKey::PRODUCE, Action::Delay(500_000));
+        c.inject_many(ApiKey::PRODUCE, Some(1), 0, 1000, Action::Swallow);
+    });
+    drop(producer.send(to(0)).unwrap());
+    std::thread::scope(|scope| {
+        let flushing = scope.spawn(|| producer.flush(SECONDS));
+        // It was sent, and so is being flushed.
+        while server.with(|c| c.log("readings", 0).unwrap().is_empty()) {
+            std::thread::yield_now();
+        }
+        drop(producer.send(to(1)).unwrap());
+        assert!(!producer.flush(Duration::from_millis(1)), "who never answers?");
+        assert!(flushing.join().unwrap(), "another thread's record was waited for");
+    });
+    assert!(!producer.flush(Duration::from_millis(1)));
 }
 
 #[test]

@@ -35,11 +35,18 @@ fn settings_that_contradict_each_other_are_named_at_build() {
         (&[("transactional.id", "t"), ("enable.idempotence", "false")], "transactional.id"),
         (&[("transactional.id", "t"), ("acks", "1")], "transactional.id"),
         (&[("transactional.id", "t"), ("retries", "0")], "transactional.id"),
-        (&[("compression.type", "gzip"), ("compression.gzip.level", "0")], "compression.gzip.level"),
-        (&[("compression.type", "lz4"), ("compression.lz4.level", "17")], "compression.lz4.level"),
     ] {
         assert_eq!(contradiction(settings), named, "{settings:?}");
     }
+    for (codec, level, value) in
+        [("gzip", "compression.gzip.level", "0"), ("lz4", "compression.lz4.level", "17")]
+    {
+        let text = format!("bootstrap.servers=127.0.0.1:1\ncompression.type={codec}\n{level}={value}");
+        let error = Producer::from_properties(&text).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("{level}: \"{value}\" is not allowed: must be ")), "{error}");
+    }
+    // The later setting holds, also where the earlier one could not be read.
+    Producer::builder().bootstrap_servers("nonsense").bootstrap_servers("127.0.0.1:1").build().unwrap();
     let typed = Producer::builder().bootstrap_servers("127.0.0.1:1").transactional_id("t");
     let error = typed.transaction_timeout(Duration::ZERO).build().unwrap_err().to_string();
     assert!(error.starts_with("transaction.timeout.ms: "), "{error}");

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use kafka_broker::{Config, Server};
+use kafka_broker::{Action, Config, Server};
+use kafka_proto::ApiKey;
 use kafka_std::consumer::Start;
-use kafka_std::{Consumer, ConsumerGroup, Isolation, Producer, Record, SendError, TransactionError};
+use kafka_std::{
+    Consumer, ConsumerGroup, Error, ErrorCode, Isolation, Producer, Record, SendError, TransactionError,
+};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -43,7 +46,7 @@ fn committed_is_seen_aborted_is_not_and_misuse_is_an_error() {
     let producer = producer(&server, "a");
     assert!(matches!(producer.begin_transaction(), Err(TransactionError::WrongState(_))));
     producer.init_transactions().expect("a coordinator");
-    assert!(matches!(producer.send(Record::to("t").value("outside")), Err(SendError::Transaction(_))));
+    assert!(matches!(producer.send(Record::to("t").value("outside")), Err(SendError::WrongState(_))));
     for round in 0..4 {
         producer.begin_transaction().expect("ready");
         assert!(matches!(producer.begin_transaction(), Err(TransactionError::WrongState(_))));
@@ -63,6 +66,34 @@ fn committed_is_seen_aborted_is_not_and_misuse_is_an_error() {
     let expected = ["0/0", "0/1", "0/2", "2/0", "2/1", "2/2"];
     assert_eq!(read(&server, Isolation::ReadCommitted), expected);
     assert!(read(&server, Isolation::ReadUncommitted).len() >= 9, "the acknowledged ones of round 1 too");
+}
+
+#[test]
+fn a_record_for_a_transaction_that_cannot_be_committed_is_refused_with_the_reason() {
+    let server = server();
+    let producer = producer(&server, "a");
+    producer.init_transactions().expect("a coordinator");
+    producer.begin_transaction().expect("ready");
+    let refused = ErrorCode::TOPIC_AUTHORIZATION_FAILED;
+    server.with(|c| c.inject(ApiKey::PRODUCE, Action::Error(refused)));
+    let record = Record::to("t").partition(0).value("v");
+    producer.send(record).expect("taken").wait().expect_err("refused");
+    let error = producer.send(record).expect_err("taken");
+    assert_eq!(error, SendError::MustAbort(refused));
+    assert!(Error::from(error).must_abort());
+    let offsets = producer.send_offsets(&ConsumerGroup::new("g"), &[("in", 0, 1)]);
+    assert!(Error::from(offsets.expect_err("taken")).must_abort());
+    producer.abort_transaction().expect("aborted");
+    producer.begin_transaction().expect("ready");
+    drop(producer.send(record).expect("taken"));
+    let newer = self::producer(&server, "a");
+    newer.init_transactions().expect("a coordinator");
+    producer.commit_transaction().expect_err("fenced");
+    // The partition's leader knew of an old epoch only; why it is old, the coordinator says.
+    let _ = producer.abort_transaction();
+    let error = producer.send(record).expect_err("taken");
+    assert_eq!(error, SendError::Refused(ErrorCode::PRODUCER_FENCED));
+    assert!(!Error::from(error).must_abort());
 }
 
 #[test]
@@ -149,8 +180,8 @@ fn committed_offsets_can_be_read_and_those_of_an_open_transaction_are_waited_for
     std::thread::scope(|scope| {
         let committing = scope.spawn(|| producer.commit_transaction());
         let until = std::time::Instant::now() + SOON;
-        let mut hasty = kafka_std::Admin::connect_within(&server.bootstrap(), Duration::from_millis(1))
-            .expect("a broker");
+        let mut hasty =
+            kafka_std::Admin::connect_within(&server.bootstrap(), Duration::from_secs(1)).expect("a broker");
         loop {
             match hasty.committed("g", Some(&[("in", 0)])) {
                 Err(kafka_std::Error::Broker {

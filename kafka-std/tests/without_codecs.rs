@@ -15,7 +15,8 @@ fn a_codec_that_is_not_built_in_names_its_feature() {
             (Ok(_), true) => {}
             (Err(error), false) => {
                 let expected = format!(
-                    "compression.type: must be built in: the feature `{feature}` of kafka-std has it"
+                    "compression.type: \"{codec}\" is not allowed: \
+                     must be built in: the feature `{feature}` of kafka-std has it"
                 );
                 assert_eq!(error.to_string(), expected);
             }

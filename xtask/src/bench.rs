@@ -91,6 +91,7 @@ fn run(contestant: &Contestant, work: &Workload, n: usize, topic: &str, broker: 
     ]);
     let shell =
         shell.env("BROKER", broker).env("BATCH", work.batch.to_string()).env("DATA", data(work.size)?);
+    let shell = contestant.env.iter().fold(shell, |shell, (name, value)| shell.env(name, value));
     let text = shell.read()?;
     text.lines().last().map(String::from).ok_or_else(|| "no result".into())
 }
@@ -106,7 +107,7 @@ fn once(
     let line = match work.server {
         Server::Sink => {
             let sink = servers.sink()?;
-            let line = run(contestant, work, n, "bench", &sink.address)?;
+            let line = run(contestant, work, n, &format!("bench-{}", work.partitions), &sink.address)?;
             sink.check(n)?;
             line
         }
@@ -122,7 +123,15 @@ fn once(
     }
 }
 
-/// Builds, runs, and prints the table.
+/// What this ran on, as far as it says so.
+fn machine() -> String {
+    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpu.lines().find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1));
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    format!("{cores} cores of {}", model.unwrap_or("an unknown processor"))
+}
+
+/// Builds, runs, and prints the tables.
 pub fn bench(args: &[String]) -> Result {
     let options = options(args)?;
     cargo("build --quiet --release -p kafka-examples --bin kafka-bench").run()?;
@@ -149,7 +158,8 @@ pub fn bench(args: &[String]) -> Result {
     }
     let mut command = vec!["cargo xtask bench".to_owned()];
     command.extend_from_slice(args);
-    println!("\n{}", report.markdown(&work, &command.join(" "), options.rounds));
+    println!("\n`{}`, the best of {}, on {}:\n", command.join(" "), options.rounds, machine());
+    println!("{}", report.markdown(&work));
     Ok(())
 }
 

@@ -2,8 +2,10 @@
 
 use kafka_proto::ErrorCode;
 
-use crate::list::{Link, Linked};
-use crate::net::broker::Role;
+use crate::list::{Link, Linked, List};
+use crate::net::broker::{Broker, Role};
+use crate::net::chain::Chained;
+use crate::net::leaders::Follower;
 use crate::recall::recalled;
 use crate::storage::NIL;
 use crate::time::Instant;
@@ -39,6 +41,8 @@ impl Start {
 #[non_exhaustive]
 pub enum Notice {
     /// The broker refuses to serve the partition, e.g. TOPIC_AUTHORIZATION_FAILED. It is tried again after a backoff.
+    /// With UNKNOWN_TOPIC_OR_PARTITION, which is told once, the cluster has no such topic, or not so many partitions of
+    /// it; it is read as soon as there is.
     Refused(ErrorCode),
     /// The position is not in the log (any more), and reading went on elsewhere as `auto.offset.reset` says.
     Reset {
@@ -107,6 +111,8 @@ pub(crate) struct Cursor {
     pub(crate) version: u32,
     /// Its version when it was last asked about.
     pub(crate) asked_version: u32,
+    /// The life of its topic then.
+    pub(crate) asked_life: u8,
     /// It is part of a request that has no answer yet.
     pub(crate) asked: bool,
     /// Records of it wait to be taken by the application. Until then it is not fetched again: from another broker,
@@ -117,6 +123,8 @@ pub(crate) struct Cursor {
     /// The offset after the last record that consumers may see; −1 while unknown.
     pub(crate) high_watermark: i64,
     pub(crate) notice: Option<Notice>,
+    /// Why the cluster will not serve it, as far as the application was told.
+    pub(crate) refusal: ErrorCode,
     /// Next in the same request.
     pub(crate) chain: u32,
     lookup: Link,
@@ -134,12 +142,14 @@ impl Default for Cursor {
             lost: -1,
             version: 0,
             asked_version: 0,
+            asked_life: 0,
             asked: false,
             buffered: false,
             backoff_until: Instant(0),
             attempts: 0,
             high_watermark: -1,
             notice: None,
+            refusal: ErrorCode::NONE,
             chain: NIL,
             lookup: Link::FREE,
             fetch: Link::FREE,
@@ -180,6 +190,25 @@ impl Linked for Cursor {
     }
 }
 
+impl Chained for Cursor {
+    fn chain(&mut self) -> &mut u32 {
+        &mut self.chain
+    }
+
+    fn asked(&self, index: u32) -> (u32, u8) {
+        (index, self.asked_life)
+    }
+}
+
+impl Follower for Cursor {
+    const WAITS: [Wait; 2] = [Wait::Lookup, Wait::Fetch];
+
+    fn list<'b>(broker: &'b mut Broker<'_>, wait: Wait) -> &'b mut List {
+        let [main, fetch] = &mut broker.work;
+        if wait == Wait::Fetch { fetch } else { main }
+    }
+}
+
 impl Cursor {
     /// The next one in the list of those that wait for their backoff.
     pub(crate) fn next_delayed(&self) -> u32 {
@@ -203,7 +232,7 @@ impl Cursor {
         self.lost = -1;
         self.attempts = 0;
         self.backoff_until = Instant(0);
-        self.notice = None;
+        (self.notice, self.refusal) = (None, ErrorCode::NONE);
         (self.phase, self.position) = match start {
             Start::Offset(offset) if offset >= 0 => (Phase::Reading, offset),
             _ => (Phase::Lookup, -1),

@@ -2,13 +2,14 @@
 
 use core::net::SocketAddr;
 
+use kafka_proto::ErrorCode;
+
 use super::Consumer;
-use super::cursor::Wait;
+use super::cursor::{Notice, Phase, Wait};
 use super::fetch::AfterFetch;
-use crate::list::{clear, delist};
+use crate::list::delist;
 use crate::machine::Machine;
 use crate::net::api::Api;
-use crate::net::broker::Role;
 use crate::net::{Action, Closed, ConnId, Host, HostId, Inbound, RxBuf, Transmit};
 use crate::recall::recalled;
 use crate::storage::NIL;
@@ -22,15 +23,24 @@ impl<'m> Consumer<'m> {
         }
     }
 
-    /// Who waits for a broker that no longer leads it, and perhaps never comes back, waits for another one now.
-    fn on_metadata(&mut self, now: Instant) {
-        for broker in self.net.brokers.indices() {
-            for (role, work) in [Role::Main, Role::Fetch].into_iter().zip(&mut self.net.brokers[broker].work)
-            {
-                clear(&mut self.cursors, work, role.into());
+    /// What the cluster will not serve is told once.
+    fn on_metadata(&mut self) {
+        for index in self.cursors.indices() {
+            let refusal = self.net.topics.refusal(index);
+            let cursor = &mut self.cursors[index];
+            let told = core::mem::replace(&mut cursor.refusal, refusal);
+            if refusal != ErrorCode::NONE && refusal != told && cursor.phase != Phase::Off {
+                self.notice(index, Notice::Refused(refusal));
             }
         }
-        self.touch_all(now);
+    }
+
+    /// Who waits for a broker that no longer leads it waits for another one now.
+    fn follow_leaders(&mut self, now: Instant) {
+        let mut walk = self.net.moves();
+        while let Some(index) = self.net.next_moved(&mut walk, &mut self.cursors) {
+            self.touch(now, index);
+        }
     }
 }
 
@@ -73,22 +83,21 @@ impl<'m> Machine<'m> for Consumer<'m> {
     }
 
     fn handle_received(&mut self, now: Instant, conn: ConnId, mut rx: RxBuf<'m>) {
-        loop {
+        let left = loop {
             match self.net.receive(now, conn, &mut rx) {
-                Inbound::Done => break,
+                Inbound::Done => break Some(rx),
                 Inbound::Handled => {}
-                Inbound::Metadata => self.on_metadata(now),
+                Inbound::Metadata => self.on_metadata(),
                 Inbound::Reply(reply) if reply.request.api == Api::Fetch => {
                     match self.on_fetch(now, conn, rx, reply) {
                         AfterFetch::ReadOn(next) => rx = next,
                         AfterFetch::Starved => {
                             self.net.starve(conn);
-                            return;
+                            break None;
                         }
                         AfterFetch::Failed(back, request, trouble) => {
-                            rx = back;
                             self.net.abandon(conn, request, trouble);
-                            break;
+                            break Some(back);
                         }
                     }
                 }
@@ -100,13 +109,16 @@ impl<'m> Machine<'m> for Consumer<'m> {
                     };
                     if let Err(trouble) = outcome {
                         self.net.abandon(conn, reply.request, trouble);
-                        break;
+                        break Some(rx);
                     }
                     rx.consume(reply.end);
                 }
             }
+        };
+        self.follow_leaders(now);
+        if let Some(rx) = left {
+            self.net.keep_rx(conn, rx);
         }
-        self.net.keep_rx(conn, rx);
     }
 
     fn handle_written(&mut self, now: Instant, transmit: Transmit<'m>) {
@@ -134,13 +146,7 @@ impl<'m> Machine<'m> for Consumer<'m> {
         if let Some(own) = self.net.poll_transmit(now) {
             return Some(own);
         }
-        loop {
-            self.moved = false;
-            let transmit = self.poll_lookup(now).or_else(|| self.poll_fetch(now));
-            if transmit.is_some() || !self.moved {
-                return transmit;
-            }
-        }
+        self.poll_lookup(now).or_else(|| self.poll_fetch(now))
     }
 
     fn poll_timeout(&mut self) -> Instant {
@@ -151,5 +157,47 @@ impl<'m> Machine<'m> for Consumer<'m> {
             delayed = self.cursors[delayed].next_delayed();
         }
         next
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{ClientConfig, ConsumerConfig};
+    use crate::consumer::Start;
+    use crate::list::{ENLISTED, Linked};
+    use crate::metadata::tests::answer;
+    use crate::resources::ConsumerMemory;
+
+    /// What an answer makes a consumer of 1,000 partitions on 3 brokers do.
+    fn relisted(leader: impl Fn(i32) -> i32) -> u32 {
+        let (config, bootstrap) = (ConsumerConfig::DEFAULT, [("node".into(), 9092)]);
+        let mut consumer =
+            Consumer::new(ClientConfig::DEFAULT, config, bootstrap, ConsumerMemory::owned()).expect("sound");
+        let topic = consumer.topic("t".into()).expect("room");
+        for partition in 0..1_000 {
+            consumer.assign(Instant(0), topic, partition, Start::Offset(0)).expect("room");
+        }
+        answer(&mut consumer.net, 1_000, |partition| partition % 3);
+        consumer.follow_leaders(Instant(0));
+        ENLISTED.set(0);
+        answer(&mut consumer.net, 1_000, leader);
+        consumer.follow_leaders(Instant(0));
+        let waiting: usize =
+            (0..1_000).filter(|p| consumer.cursors[*p].link(Wait::Fetch).is_listed()).count();
+        assert_eq!(waiting, 1_000);
+        ENLISTED.get()
+    }
+
+    #[test]
+    fn metadata_that_says_nothing_new_moves_nobody() {
+        assert_eq!(relisted(|partition| partition % 3), 0);
+    }
+
+    #[test]
+    fn who_has_another_leader_waits_for_that_one() {
+        let moved = relisted(|partition| if partition == 0 { 1 } else { partition % 3 });
+        // Those that stay in the list of the old one are entered again.
+        assert!((1..=334).contains(&moved), "{moved}");
     }
 }

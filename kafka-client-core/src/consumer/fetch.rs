@@ -16,6 +16,7 @@ use crate::config::OffsetReset;
 use crate::metadata::Topic;
 use crate::net::api::Api;
 use crate::net::broker::{Role, Trouble};
+use crate::net::chain::{Asked, Named};
 use crate::net::connection::Request;
 use crate::net::{Begin, ConnId, Reply, RxBuf, Transmit, encode_for};
 use crate::storage::{NIL, Storage};
@@ -95,9 +96,8 @@ impl<'m> Consumer<'m> {
         let mut found = Found { chunks: core::mem::take(chunks), aborted: core::mem::take(aborted) };
         let outcome = match FetchResponse::decode(request.version, bytes) {
             Ok(response) => {
-                self.net.mute(now, conn, response.throttle_time_ms);
                 let offset_of = |records: &[u8]| offset_in(mem, records);
-                self.take_response(now, &response, &mut request.token, &mut found, &offset_of)
+                self.take_response(now, conn, &response, &mut request.token, &mut found, &offset_of)
             }
             Err(error) => Err(Trouble::Malformed(error)),
         };
@@ -125,6 +125,7 @@ impl<'m> Consumer<'m> {
     fn take_response(
         &mut self,
         now: Instant,
+        conn: ConnId,
         response: &FetchResponse<'_>,
         token: &mut u32,
         found: &mut Found<'m>,
@@ -140,15 +141,15 @@ impl<'m> Consumer<'m> {
         }
         for topic in response.responses.iter() {
             for answer in topic.partitions.iter() {
-                let index = self.unchain(token, topic.topic, topic.topic_id, answer.partition_index);
-                if index == NIL && self.net.topics.is_gone(&topic.topic_id) {
-                    continue;
+                let named = Named { name: topic.topic, id: topic.topic_id, number: answer.partition_index };
+                let Asked { index, is_past } = self.answered(token, named)?;
+                let code = answer.error_code;
+                if !is_past {
+                    let hint = (answer.current_leader.leader_id, answer.current_leader.leader_epoch);
+                    self.net.hint_leader(conn, index, code, hint);
                 }
-                if index == NIL {
-                    return Err(Trouble::Inconsistent);
-                }
-                self.cursors[index].asked = false;
-                if self.cursors[index].is_current() {
+                // That a topic is no more is known where there is another of its name.
+                if self.cursors[index].is_current() && (code == ErrorCode::NONE || !is_past) {
                     self.on_partition(now, index, &answer, found, offset_of);
                 }
                 self.touch(now, index);
@@ -177,8 +178,6 @@ impl<'m> Consumer<'m> {
         found: &mut Found<'m>,
         offset_of: &dyn Fn(&[u8]) -> u32,
     ) {
-        let hint = &answer.current_leader;
-        self.net.hint_leader(index, hint.leader_id, hint.leader_epoch);
         if answer.error_code != ErrorCode::NONE {
             self.on_fetch_error(now, index, answer.error_code);
             return;
@@ -244,7 +243,7 @@ impl<'m> Consumer<'m> {
                 } else {
                     self.notice(index, Notice::Refused(code));
                 }
-                self.back_off(now, index);
+                self.back_off_after(now, index, code);
             }
         }
     }

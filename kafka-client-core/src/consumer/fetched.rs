@@ -10,7 +10,7 @@ use super::aborted::{is_aborted, pass_marker};
 use crate::metadata::TopicId;
 use crate::net::RxBuf;
 use crate::recall::recalled;
-use crate::storage::{Mem, Storage};
+use crate::storage::Mem;
 
 /// A partition's part of a fetch response.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +28,8 @@ pub struct Chunk {
     /// The offset to go on with: records before it were handed out, or not asked for.
     pub(crate) next: i64,
     pub(crate) high_watermark: i64,
-    pub(crate) corrupt: Option<(i64, i64)>,
+    /// The offset at which it cannot be read on.
+    pub(crate) corrupt: Option<i64>,
 }
 
 /// Records that were fetched, in a buffer that this guard owns. Hand it back with `release`.
@@ -55,51 +56,69 @@ pub struct FetchedBatch<'a> {
     /// Records before this offset were not asked for: the broker sends whole batches.
     pub first_offset: i64,
     records: RecordIter<'a>,
+    chunk: &'a mut Chunk,
 }
 
 impl<'a> FetchedBatch<'a> {
-    /// All records of the batch, also those before [`first_offset`](Self::first_offset).
-    pub fn into_records(self) -> RecordIter<'a> {
-        self.records
-    }
-
     /// The records, in order.
     pub fn records(self) -> Records<'a> {
-        Records { first_offset: self.first_offset, records: self.records }
+        Records {
+            next: self.first_offset,
+            batch_end: self.next_offset,
+            records: self.records,
+            chunk: self.chunk,
+        }
     }
 }
 
-/// The records of a batch, from the first one that was asked for. An error ends the iteration: the batch is damaged.
+/// The records of a batch, from the first one that was asked for.
+///
+/// A record can be malformed although the checksum of its batch is right: whoever wrote it made it so. That error ends
+/// the iteration, and the partition waits for a seek, as after a batch that is damaged as a whole.
 #[derive(Debug)]
 pub struct Records<'a> {
-    first_offset: i64,
+    /// The offset to go on with. Of the records before it those that were asked for were handed out.
+    next: i64,
+    batch_end: i64,
     records: RecordIter<'a>,
+    chunk: &'a mut Chunk,
 }
 
 impl<'a> Iterator for Records<'a> {
-    type Item = Result<Record<'a>, RecordError>;
+    type Item = Result<Record<'a>, Unreadable>;
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             match self.records.next()? {
-                Ok(record) if record.offset < self.first_offset && !recalled!(B31WholeBatch) => {}
-                other => return Some(other),
+                Ok(record) if record.offset < self.next && !recalled!(B31WholeBatch) => {}
+                Ok(record) => {
+                    self.next = record.offset.wrapping_add(1);
+                    return Some(Ok(record));
+                }
+                Err(error) => return Some(Err(self.malformed(error))),
             }
         }
     }
 }
 
-/// A batch that cannot be read. Its partition waits for a seek once the guard is released.
+impl Records<'_> {
+    #[cold]
+    fn malformed(&mut self, error: RecordError) -> Unreadable {
+        unreadable(self.chunk, self.next, self.batch_end, Why::Damaged(error))
+    }
+}
+
+/// A batch that cannot be read, or not to its end. Its partition waits for a seek once the guard is released.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unreadable {
     /// Its topic.
     pub topic: TopicId,
     /// Its partition.
     pub partition: i32,
-    /// Its first offset.
+    /// The first offset that cannot be read: that of the batch, or that of a record in it.
     pub base: i64,
-    /// The offset after it: where to seek to skip it.
+    /// The offset after the batch: where to seek to skip it.
     pub next: i64,
     /// What is wrong with it.
     pub why: Why,
@@ -116,7 +135,7 @@ pub enum Why {
 
 impl core::fmt::Display for Unreadable {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "partition {}: the batch at offset {} cannot be read: ", self.partition, self.base)?;
+        write!(f, "partition {}: what is at offset {} cannot be read: ", self.partition, self.base)?;
         match &self.why {
             Why::Damaged(error) => write!(f, "{error}"),
             Why::Compression(error) => write!(f, "{error}"),
@@ -190,7 +209,8 @@ impl Fetched<'_> {
             Ok(found) => found,
             Err(unreadable) => return Some(Err(unreadable)),
         };
-        let Found { chunk, start, first_offset } = found;
+        let Found { start, first_offset } = found;
+        let chunk = self.rx.chunks.get_mut(self.at)?;
         let bytes = self.rx.mem.get(start as usize..chunk.end as usize).unwrap_or_default();
         let Some(Ok(batch)) = batches(bytes).next() else { return None };
         let records = match batch.records() {
@@ -199,13 +219,7 @@ impl Fetched<'_> {
                 Ok(len) => batch.records_from(decompressor.mem.get(..len).unwrap_or_default()),
                 Err(error) => {
                     let (base, next) = (batch.header().base_offset, batch.next_offset());
-                    return Some(Err(unreadable(
-                        &mut self.rx.chunks,
-                        self.at,
-                        base,
-                        next,
-                        Why::Compression(error),
-                    )));
+                    return Some(Err(unreadable(chunk, base, next, Why::Compression(error))));
                 }
             },
         };
@@ -216,6 +230,7 @@ impl Fetched<'_> {
             next_offset: batch.next_offset(),
             first_offset,
             records,
+            chunk,
         }))
     }
 
@@ -234,20 +249,14 @@ impl Fetched<'_> {
                 Some(Ok(batch)) => batch,
                 Some(Err(error)) => {
                     let next = first_offset.saturating_add(1);
-                    return Some(Err(unreadable(
-                        &mut self.rx.chunks,
-                        self.at,
-                        first_offset,
-                        next,
-                        Why::Damaged(error),
-                    )));
+                    return Some(Err(unreadable(chunk, first_offset, next, Why::Damaged(error))));
                 }
             };
             if self.check_crcs
                 && let Err(error) = batch.verify_crc()
             {
                 let (base, next) = (batch.header().base_offset, batch.next_offset());
-                return Some(Err(unreadable(&mut self.rx.chunks, self.at, base, next, Why::Damaged(error))));
+                return Some(Err(unreadable(chunk, base, next, Why::Damaged(error))));
             }
             let start = chunk.start;
             chunk.last = start;
@@ -258,26 +267,21 @@ impl Fetched<'_> {
                 continue;
             }
             if batch.next_offset() > first_offset && !is_aborted(&self.rx.aborted, self.at, &batch) {
-                return Some(Ok(Found { chunk: *chunk, start, first_offset }));
+                return Some(Ok(Found { start, first_offset }));
             }
         }
     }
 }
 
 /// The chunk at hand ends here: its partition waits for a seek once the guard is released.
-fn unreadable(chunks: &mut Storage<'_, Chunk>, at: usize, base: i64, next: i64, why: Why) -> Unreadable {
-    let mut place = (TopicId(0), -1);
-    if let Some(chunk) = chunks.get_mut(at) {
-        chunk.corrupt = Some((base, next));
-        chunk.start = chunk.end;
-        place = (TopicId(chunk.topic), chunk.number);
-    }
-    Unreadable { topic: place.0, partition: place.1, base, next, why }
+fn unreadable(chunk: &mut Chunk, base: i64, next: i64, why: Why) -> Unreadable {
+    chunk.corrupt = Some(base);
+    chunk.start = chunk.end;
+    Unreadable { topic: TopicId(chunk.topic), partition: chunk.number, base, next, why }
 }
 
 /// A batch for the application.
 struct Found {
-    chunk: Chunk,
     start: u32,
     first_offset: i64,
 }

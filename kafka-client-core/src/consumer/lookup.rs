@@ -13,6 +13,7 @@ use super::request::{ChainTopics, Rows};
 use crate::metadata::Topic;
 use crate::net::api::Api;
 use crate::net::broker::{Role, Trouble};
+use crate::net::chain::Named;
 use crate::net::connection::Request;
 use crate::net::{Begin, ConnId, Transmit, encode_for};
 use crate::recall::recalled;
@@ -65,14 +66,11 @@ impl<'m> Consumer<'m> {
         body: &[u8],
     ) -> Result<(), Trouble> {
         let response = ListOffsetsResponse::decode(request.version, body).map_err(Trouble::Malformed)?;
-        self.net.mute(now, conn, response.throttle_time_ms);
         for topic in response.topics.iter() {
             for answer in topic.partitions.iter() {
-                let index = self.unchain(&mut request.token, topic.name, Uuid::ZERO, answer.partition_index);
-                if index == NIL {
-                    return Err(Trouble::Inconsistent);
-                }
-                self.cursors[index].asked = false;
+                let named = Named { name: topic.name, id: Uuid::ZERO, number: answer.partition_index };
+                let index = self.answered(&mut request.token, named)?.index;
+                self.net.hint_leader(conn, index, answer.error_code, (-1, -1));
                 let current = self.cursors[index].is_current() && self.cursors[index].phase == Phase::Lookup;
                 if current || recalled!(B28LookupWins) {
                     self.on_offset(now, index, &answer);
@@ -107,7 +105,7 @@ impl<'m> Consumer<'m> {
             } else {
                 self.notice(index, Notice::Refused(code));
             }
-            self.back_off(now, index);
+            self.back_off_after(now, index, code);
         }
     }
 }

@@ -2,14 +2,16 @@
 
 use core::cell::Cell;
 
+use kafka_proto::ErrorCode;
 use kafka_proto::wire::{Source, Writer};
-use kafka_proto::{ErrorCode, Uuid};
 
 use super::Consumer;
-use super::cursor::{Notice, Wait};
+use super::cursor::{Cursor, Notice, Wait};
 use crate::list::{delist, enlist};
 use crate::metadata::Topic;
-use crate::net::broker::Role;
+use crate::net::broker::{Role, Trouble};
+use crate::net::chain::{Asked, Named, unchain};
+use crate::net::leaders::{Follower, is_led_by_another};
 use crate::random::backoff;
 use crate::storage::NIL;
 use crate::time::Instant;
@@ -27,16 +29,8 @@ impl<'m> Consumer<'m> {
         } else if cursor.backoff_until > now {
             enlist(&mut self.cursors, &mut self.delayed, Wait::Delayed, index);
         } else {
-            let role = cursor.role();
-            if let Some(work) = self.net.brokers[leader].work.get_mut(role as usize) {
-                enlist(&mut self.cursors, work, role.into(), index);
-            }
-        }
-    }
-
-    pub(super) fn touch_all(&mut self, now: Instant) {
-        for index in self.cursors.indices() {
-            self.touch(now, index);
+            let wait = cursor.role().into();
+            enlist(&mut self.cursors, Cursor::list(&mut self.net.brokers[leader], wait), wait, index);
         }
     }
 
@@ -44,17 +38,18 @@ impl<'m> Consumer<'m> {
     /// partitions; the first, or [`NIL`].
     pub(super) fn collect(&mut self, now: Instant, broker: u32, role: Role) -> u32 {
         let (mut head, mut tail) = (NIL, NIL);
-        while let Some(work) = self.net.brokers[broker].work.get_mut(role as usize) {
-            let Some(index) = delist(&mut self.cursors, work, role.into()) else { break };
+        let wait = role.into();
+        while let Some(index) =
+            delist(&mut self.cursors, Cursor::list(&mut self.net.brokers[broker], wait), wait)
+        {
             let cursor = &mut self.cursors[index];
-            let moved = self.net.topics.partitions[index].leader != broker;
-            if moved || !cursor.is_hungry() || cursor.role() != role || cursor.backoff_until > now {
-                self.moved |= moved;
+            if !cursor.is_hungry() || cursor.role() != role || cursor.backoff_until > now {
                 self.touch(now, index);
                 continue;
             }
             cursor.asked = true;
             cursor.asked_version = cursor.version;
+            cursor.asked_life = self.net.topics.life_of(index);
             self.chain_in_order(&mut head, &mut tail, index);
         }
         head
@@ -86,25 +81,12 @@ impl<'m> Consumer<'m> {
         }
     }
 
-    /// Takes one partition's cursor out of a request, or [`NIL`] when it is not part of it.
-    pub(super) fn unchain(&mut self, token: &mut u32, name: &str, id: Uuid, number: i32) -> u32 {
-        let (mut before, mut at) = (NIL, *token);
-        while at != NIL {
-            let meta = &self.net.topics.partitions[at];
-            let topic = &self.net.topics.topics[meta.topic];
-            let same = if id == Uuid::ZERO { *topic.name == *name } else { topic.id == id };
-            let next = self.cursors[at].chain;
-            if same && meta.number == number {
-                match before {
-                    NIL => *token = next,
-                    _ => self.cursors[before].chain = next,
-                }
-                self.cursors[at].chain = NIL;
-                return at;
-            }
-            (before, at) = (at, next);
-        }
-        NIL
+    /// Takes the cursor that an answer is about out of its request.
+    pub(super) fn answered(&mut self, token: &mut u32, named: Named<'_>) -> Result<Asked, Trouble> {
+        let asked =
+            unchain(&mut self.cursors, &self.net.topics, token, named).ok_or(Trouble::Inconsistent)?;
+        self.cursors[asked.index].asked = false;
+        Ok(asked)
     }
 
     /// The request was not answered, or not about these: they are asked about again.
@@ -132,7 +114,16 @@ impl<'m> Consumer<'m> {
         self.give_back(now, token);
     }
 
-    pub(super) fn back_off(&mut self, now: Instant, index: u32) {
+    /// The broker refused this partition. To find the leader elsewhere takes no backoff, once.
+    pub(super) fn back_off_after(&mut self, now: Instant, index: u32, code: ErrorCode) {
+        if is_led_by_another(code) && self.cursors[index].attempts == 0 {
+            self.cursors[index].attempts = 1;
+        } else {
+            self.back_off(now, index);
+        }
+    }
+
+    fn back_off(&mut self, now: Instant, index: u32) {
         let config = &self.net.config;
         let attempts = self.cursors[index].attempts;
         let wait = backoff(config.retry_backoff, config.retry_backoff_max, attempts, &mut self.net.random);

@@ -23,32 +23,38 @@ pub(crate) enum Api {
 
 const COUNT: usize = 11;
 
-/// Key, oldest and newest version that the client negotiates, the newest no newer than this build speaks.
-const fn row(key: ApiKey, oldest: i16, newest: i16) -> (ApiKey, i16, i16) {
+/// Key; oldest and newest version that the client negotiates, the newest no newer than this build speaks; and since when
+/// a broker that asks for silence answers at once, and leaves it to the client to be silent (KIP-219).
+const fn row(key: ApiKey, oldest: i16, newest: i16, silent_from: i16) -> (ApiKey, i16, i16, i16) {
     match key.versions() {
-        Some(spoken) if spoken.max < newest => (key, oldest, spoken.max),
-        _ => (key, oldest, newest),
+        Some(spoken) if spoken.max < newest => (key, oldest, spoken.max, silent_from),
+        _ => (key, oldest, newest, silent_from),
     }
 }
 
 /// A [`row`] for each [`Api`], in the same order.
-const SUPPORTED: [(ApiKey, i16, i16); COUNT] = [
-    row(ApiKey::API_VERSIONS, 0, 4),
-    row(ApiKey::METADATA, 1, 13),
-    row(ApiKey::PRODUCE, 3, 13),
-    row(ApiKey::INIT_PRODUCER_ID, 0, 5),
-    row(ApiKey::FETCH, 4, 17),
-    row(ApiKey::LIST_OFFSETS, 1, 10),
-    row(ApiKey::FIND_COORDINATOR, 0, 6),
-    row(ApiKey::ADD_PARTITIONS_TO_TXN, 0, 3),
-    row(ApiKey::ADD_OFFSETS_TO_TXN, 0, 4),
-    row(ApiKey::TXN_OFFSET_COMMIT, 0, 5),
-    row(ApiKey::END_TXN, 0, 5),
+const SUPPORTED: [(ApiKey, i16, i16, i16); COUNT] = [
+    row(ApiKey::API_VERSIONS, 0, 4, 2),
+    row(ApiKey::METADATA, 1, 13, 6),
+    row(ApiKey::PRODUCE, 3, 13, 6),
+    row(ApiKey::INIT_PRODUCER_ID, 0, 5, 1),
+    row(ApiKey::FETCH, 4, 17, 8),
+    row(ApiKey::LIST_OFFSETS, 1, 10, 3),
+    row(ApiKey::FIND_COORDINATOR, 0, 6, 2),
+    row(ApiKey::ADD_PARTITIONS_TO_TXN, 0, 3, 1),
+    row(ApiKey::ADD_OFFSETS_TO_TXN, 0, 4, 1),
+    row(ApiKey::TXN_OFFSET_COMMIT, 0, 5, 1),
+    row(ApiKey::END_TXN, 0, 5, 1),
 ];
 
 impl Api {
     pub(crate) fn key(self) -> ApiKey {
         SUPPORTED.get(self as usize).map_or(ApiKey::API_VERSIONS, |s| s.0)
+    }
+
+    /// Whether an answer of this version means the client when it names a time to be silent.
+    pub(crate) fn asks_for_silence(self, version: i16) -> bool {
+        SUPPORTED.get(self as usize).is_some_and(|s| version >= s.3)
     }
 
     /// The newest version of ours.
@@ -77,7 +83,7 @@ impl Versions {
         let mut versions = Versions::default();
         for listed in response.api_keys.iter() {
             for (ours, version) in SUPPORTED.iter().zip(versions.0.iter_mut()) {
-                let (key, oldest, newest) = *ours;
+                let (key, oldest, newest, _) = *ours;
                 let common = newest.min(listed.max_version);
                 if key.0 == listed.api_key && common >= oldest.max(listed.min_version) {
                     *version = i8::try_from(common).unwrap_or(-1);

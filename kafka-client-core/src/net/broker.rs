@@ -1,6 +1,7 @@
 //! The brokers the client knows: those it was configured with, and those the cluster told it of.
 
 use core::net::SocketAddr;
+use core::ops::Deref;
 
 use heapless::Vec;
 
@@ -87,12 +88,44 @@ pub(crate) enum Resolution {
     Known,
 }
 
+/// The longest host name that a cluster may advertise where there is no heap.
+pub const HOST_LEN_MAX: usize = 63;
+
+/// The name of a host: from the configuration, or copied from a response.
+#[derive(Clone, Debug)]
+pub(crate) enum HostName<'m> {
+    Configured(Text<'m>),
+    #[cfg(not(feature = "alloc"))]
+    Copied(heapless::String<HOST_LEN_MAX>),
+}
+
+impl HostName<'_> {
+    /// A copy; `None` when there is no heap and it is longer than [`HOST_LEN_MAX`].
+    pub(crate) fn copied(name: &str) -> Option<Self> {
+        #[cfg(feature = "alloc")]
+        return Some(HostName::Configured(Text::Owned(name.into())));
+        #[cfg(not(feature = "alloc"))]
+        return heapless::String::try_from(name).ok().map(HostName::Copied);
+    }
+}
+
+impl Deref for HostName<'_> {
+    type Target = str;
+    fn deref(&self) -> &str {
+        match self {
+            HostName::Configured(name) => name,
+            #[cfg(not(feature = "alloc"))]
+            HostName::Copied(name) => name,
+        }
+    }
+}
+
 /// A broker, or a bootstrap address that is not yet known to be one.
 #[derive(Debug)]
 pub(crate) struct Broker<'m> {
     /// The broker's id; [`BOOTSTRAP`] for an address from the configuration.
     pub(crate) id: i32,
-    pub(crate) host: Text<'m>,
+    pub(crate) host: HostName<'m>,
     pub(crate) port: u16,
     pub(crate) resolution: Resolution,
     pub(crate) addresses: Vec<SocketAddr, ADDRESSES_MAX>,
@@ -120,12 +153,12 @@ pub(crate) const BOOTSTRAP: i32 = -1;
 
 impl Default for Broker<'_> {
     fn default() -> Self {
-        Broker::new(BOOTSTRAP, Text::default(), 0)
+        Broker::new(BOOTSTRAP, HostName::Configured(Text::default()), 0)
     }
 }
 
 impl<'m> Broker<'m> {
-    pub(crate) fn new(id: i32, host: Text<'m>, port: u16) -> Self {
+    pub(crate) fn new(id: i32, host: HostName<'m>, port: u16) -> Self {
         Broker {
             id,
             host,

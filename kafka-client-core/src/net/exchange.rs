@@ -5,10 +5,10 @@ use kafka_proto::{ErrorCode, Message, frame};
 
 use super::api::{Api, Versions};
 use super::broker::Trouble;
-use super::connection::{ConnId, State};
+use super::connection::{ConnId, Request, State};
 use super::receive::{Front, RxBuf};
 use super::{Inbound, Net, Reply};
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 use crate::trace::note;
 
 impl<'m> Net<'m> {
@@ -48,8 +48,14 @@ impl<'m> Net<'m> {
         }
         let body = end - body.len()..end;
         let bytes = rx.mem.get(body.clone()).unwrap_or_default();
+        // Where it does not come first, who decodes the answer sees to it.
+        if let Some(throttle) =
+            bytes.first_chunk().filter(|_| !matches!(request.api, Api::ApiVersions | Api::Produce))
+        {
+            self.mute(now, conn, &request, i32::from_be_bytes(*throttle));
+        }
         let outcome = match request.api {
-            Api::ApiVersions => self.on_api_versions(conn, request.version, bytes).map(|()| Inbound::Handled),
+            Api::ApiVersions => self.on_api_versions(now, conn, &request, bytes).map(|()| Inbound::Handled),
             Api::Metadata => self.on_metadata(now, conn, request.version, bytes).map(|()| Inbound::Metadata),
             _ => return Inbound::Reply(Reply { request, body, end }),
         };
@@ -60,13 +66,30 @@ impl<'m> Net<'m> {
         })
     }
 
-    fn on_api_versions(&mut self, conn: ConnId, version: i16, body: &[u8]) -> Result<(), Trouble> {
+    /// An answer asks for silence on its connection (KIP-219): nothing that is sent before that time is read. A negative
+    /// time means nothing.
+    pub(crate) fn mute(&mut self, now: Instant, conn: ConnId, answered: &Request, throttle_ms: i32) {
+        let asked = throttle_ms > 0 && answered.api.asks_for_silence(answered.version);
+        if let Some(entry) = self.conn(conn).filter(|_| asked) {
+            entry.muted_until = now + Duration::from_millis(throttle_ms.unsigned_abs());
+        }
+    }
+
+    fn on_api_versions(
+        &mut self,
+        now: Instant,
+        conn: ConnId,
+        request: &Request,
+        body: &[u8],
+    ) -> Result<(), Trouble> {
+        let version = request.version;
         // A broker that does not know our version answers with this error, in the format of version 0.
         let refused = body
             .first_chunk()
             .is_some_and(|code| ErrorCode(i16::from_be_bytes(*code)) == ErrorCode::UNSUPPORTED_VERSION);
         let format = if refused { 0 } else { version };
         let response = ApiVersionsResponse::decode(format, body).map_err(Trouble::Malformed)?;
+        self.mute(now, conn, request, response.throttle_time_ms);
         let versions = Versions::negotiate(&response);
         if cfg!(feature = "transactions") && response.finalized_features_epoch > self.features_epoch {
             self.features_epoch = response.finalized_features_epoch;

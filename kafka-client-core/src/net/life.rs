@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 
 use super::api::Api;
-use super::broker::{BOOTSTRAP, Broker, ROLES, Resolution, Role, Trouble};
+use super::broker::{BOOTSTRAP, Broker, HostName, ROLES, Resolution, Role, Trouble};
 use super::connection::{ConnId, Request, State};
 use super::{Action, Closed, Host, HostId, Net, NetMemory, RxBuf};
 use crate::random::backoff;
@@ -17,6 +17,7 @@ impl<'m> NetMemory<'m> {
     pub(crate) fn add_bootstrap(&mut self, servers: impl IntoIterator<Item = (Text<'m>, u16)>) -> bool {
         let mut found = false;
         for (host, port) in servers {
+            let host = HostName::Configured(host);
             found |= self.brokers.push(Broker::new(BOOTSTRAP, host, port)).is_ok();
         }
         found

@@ -6,13 +6,13 @@ use kafka_proto::{ErrorCode, Message};
 
 use super::Net;
 use super::api::Api;
-use super::broker::{BOOTSTRAP, Broker, Resolution, Role, Trouble};
+use super::broker::{BOOTSTRAP, Broker, HostName, Resolution, Role, Trouble};
 use super::connection::{ConnId, State};
 use super::transmit::Transmit;
 use crate::metadata::Topics;
 use crate::random::backoff;
-use crate::storage::{NIL, Table, Text};
-use crate::time::{Duration, Instant};
+use crate::storage::{NIL, Table};
+use crate::time::Instant;
 use crate::trace::note;
 
 /// The state of the metadata.
@@ -180,6 +180,8 @@ impl<'m> Net<'m> {
         self.learn_brokers(conn, &response);
         let brokers = &self.brokers;
         self.topics.apply(version, &response, |id| position_of(brokers, id));
+        // Those without a leader ask for it again.
+        self.topics.moved = true;
         self.refresh.answers = self.refresh.answers.saturating_add(1);
         note!("metadata: {} brokers, {} topics", response.brokers.len(), response.topics.len());
         self.refresh.due = now + self.config.metadata_max_age;
@@ -222,7 +224,7 @@ impl<'m> Net<'m> {
 
     /// Takes over where a broker is; its index, or [`NIL`] when there is no room.
     pub(crate) fn learn_broker(&mut self, id: i32, host: &str, port: i32) -> u32 {
-        let (Ok(port), Some(host)) = (u16::try_from(port), Text::copied(host)) else { return NIL };
+        let (Ok(port), Some(host)) = (u16::try_from(port), HostName::copied(host)) else { return NIL };
         if id < 0 {
             return NIL;
         }
@@ -248,33 +250,6 @@ impl<'m> Net<'m> {
             self.brokers[index].id = new.id;
         }
         index
-    }
-
-    /// A response names a partition's new leader (KIP-951); older than what is known, it says nothing.
-    pub(crate) fn hint_leader(&mut self, partition: u32, leader_id: i32, epoch: i32) {
-        let leader = position_of(&self.brokers, leader_id);
-        let known = &mut self.topics.partitions[partition];
-        if leader != NIL && epoch > known.epoch {
-            (known.leader, known.leader_id, known.epoch) = (leader, leader_id, epoch);
-        }
-    }
-
-    /// The broker says that it does not lead the partition. Unless another leader is known by now, there is none: to ask
-    /// the same broker again before metadata has come only spends attempts.
-    pub(crate) fn forget_leader(&mut self, partition: u32, conn: ConnId) {
-        let broker = self.conn(conn).map_or(NIL, |entry| entry.broker);
-        let known = &mut self.topics.partitions[partition];
-        if known.leader == broker {
-            known.leader = NIL;
-        }
-    }
-
-    /// The broker asks for silence on a connection (KIP-219). A negative time means nothing.
-    pub(crate) fn mute(&mut self, now: Instant, conn: ConnId, throttle_ms: i32) {
-        let Ok(ms) = u32::try_from(throttle_ms) else { return };
-        if let Some(entry) = self.conn(conn).filter(|_| ms > 0) {
-            entry.muted_until = now + Duration::from_millis(ms);
-        }
     }
 
     /// The connection to a bootstrap address becomes the one to the broker that advertises this very address.

@@ -4,6 +4,7 @@ use kafka_proto::ErrorCode;
 use kafka_proto::record::{BatchBuilder, Stamp};
 
 use crate::metadata::TopicId;
+use crate::net::chain::Chained;
 use crate::storage::{Mem, NIL};
 use crate::time::Instant;
 
@@ -55,6 +56,9 @@ pub enum SendError {
     TimedOut,
     /// The broker refused it.
     Broker(ErrorCode),
+    /// Of a record: the broker refused its batch for the sake of other records in it, and found nothing wrong with this
+    /// one (KIP-467). See [`record_errors`](super::Producer::record_errors).
+    BatchRefused,
     /// The connection was lost and `retries` are used up.
     Disconnected,
     /// The producer was closed or aborted before it was sent.
@@ -63,6 +67,9 @@ pub enum SendError {
     FrameTooSmall,
     /// The batch could not be compressed.
     Compression,
+    /// An adapter's word: what became of it is not known yet, and cannot be waited for where somebody asked, in a
+    /// callback of the client that sends it.
+    InCallback,
 }
 
 impl core::fmt::Display for SendError {
@@ -70,12 +77,18 @@ impl core::fmt::Display for SendError {
         match self {
             SendError::TimedOut => f.write_str("not acknowledged within delivery.timeout.ms"),
             SendError::Broker(code) => write!(f, "the broker answered {code}"),
+            SendError::BatchRefused => {
+                f.write_str("the broker refused its batch because of other records in it")
+            }
             SendError::Disconnected => f.write_str("the connection was lost and no retries are left"),
             SendError::Closed => f.write_str("the producer was closed first"),
             SendError::FrameTooSmall => {
                 f.write_str("the request does not fit the frame memory that was lent")
             }
             SendError::Compression => f.write_str("the batch could not be compressed"),
+            SendError::InCallback => {
+                f.write_str("its result cannot be waited for in a callback of its producer")
+            }
         }
     }
 }
@@ -167,6 +180,8 @@ pub(crate) struct Batch<'m> {
     pub(crate) next: u32,
     /// Next in the same request.
     pub(crate) chain: u32,
+    /// The life of its topic when the request was made.
+    pub(crate) asked_life: u8,
     /// Neighbours by age among all batches that are in use and not resolved.
     pub(crate) older: u32,
     pub(crate) newer: u32,
@@ -202,10 +217,21 @@ impl Default for Batch<'_> {
             counted_on: NIL,
             next: NIL,
             chain: NIL,
+            asked_life: 0,
             older: NIL,
             newer: NIL,
             serial: 0,
         }
+    }
+}
+
+impl Chained for Batch<'_> {
+    fn chain(&mut self) -> &mut u32 {
+        &mut self.chain
+    }
+
+    fn asked(&self, _index: u32) -> (u32, u8) {
+        (self.partition, self.asked_life)
     }
 }
 

@@ -7,7 +7,7 @@ use kafka_proto::ErrorCode;
 use super::Producer;
 use super::batch::{Place, SendError};
 use super::partition::Wait;
-use crate::list::{clear, delist};
+use crate::list::delist;
 use crate::machine::Machine;
 use crate::net::api::Api;
 use crate::net::{Action, Closed, ConnId, Host, HostId, Inbound, RxBuf, Transmit};
@@ -74,18 +74,14 @@ impl<'m> Producer<'m> {
                 self.start_anew(now, topic);
             }
         }
-        // Who waits for a broker that no longer leads it, and perhaps never comes back, waits for another one now.
-        for broker in self.net.brokers.indices() {
-            if recalled!(F6WaitForOldLeader) {
-                break;
-            }
-            let waits = &mut self.net.brokers[broker];
-            for work in &mut waits.work {
-                clear(&mut self.acc.partitions, work, Wait::Ready);
-            }
-            clear(&mut self.acc.partitions, &mut waits.due, Wait::Due);
+    }
+
+    /// Who waits for a broker that no longer leads it waits for another one now.
+    fn follow_leaders(&mut self, now: Instant) {
+        let mut walk = self.net.moves();
+        while let Some(partition) = self.net.next_moved(&mut walk, &mut self.acc.partitions) {
+            self.touch(now, partition);
         }
-        self.touch_all(now);
     }
 }
 
@@ -118,15 +114,15 @@ impl<'m> Machine<'m> for Producer<'m> {
         loop {
             match self.net.receive(now, conn, &mut rx) {
                 Inbound::Done => break,
-                Inbound::Handled => self.touch_all(now),
+                Inbound::Handled => {}
                 Inbound::Metadata => self.on_metadata(now),
                 Inbound::Reply(mut reply) => {
                     let body = rx.mem.get(reply.body.clone()).unwrap_or_default();
                     let outcome = match reply.request.api {
                         Api::Produce => self.on_produce(now, conn, &mut reply.request, body),
                         Api::Metadata | Api::ApiVersions | Api::Fetch | Api::ListOffsets => Ok(()),
-                        _ if self.txn.is_on() => self.on_transaction(now, conn, &reply.request, body),
-                        Api::InitProducerId => self.on_identity(now, conn, reply.request.version, body),
+                        _ if self.txn.is_on() => self.on_transaction(now, &reply.request, body),
+                        Api::InitProducerId => self.on_identity(now, reply.request.version, body),
                         _ => Ok(()),
                     };
                     if let Err(trouble) = outcome {
@@ -137,6 +133,7 @@ impl<'m> Machine<'m> for Producer<'m> {
                 }
             }
         }
+        self.follow_leaders(now);
         self.net.keep_rx(conn, rx);
         self.fail_unsent_if_lost(now);
         self.close_when_done();
@@ -205,5 +202,49 @@ impl<'m> Machine<'m> for Producer<'m> {
             delayed = self.acc.partitions[delayed].next_delayed();
         }
         next
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kafka_proto::record::NewRecord;
+
+    use super::*;
+    use crate::config::{ClientConfig, ProducerConfig};
+    use crate::list::ENLISTED;
+    use crate::metadata::tests::answer;
+    use crate::resources::ProducerMemory;
+
+    /// What an answer makes a producer with batches for 1,000 partitions on 3 brokers do.
+    fn relisted(leader: impl Fn(i32) -> i32) -> u32 {
+        let config = ProducerConfig { idempotence: false, batch_size: 128, ..ProducerConfig::DEFAULT };
+        let memory = ProducerMemory::owned(config.batch_size, false);
+        let mut producer =
+            Producer::new(ClientConfig::DEFAULT, config, [("node".into(), 9092)], memory).expect("sound");
+        let topic = producer.topic("t".into()).expect("room");
+        answer(&mut producer.net, 1_000, |partition| partition % 3);
+        producer.on_metadata(Instant(0));
+        producer.follow_leaders(Instant(0));
+        for partition in 0..1_000 {
+            producer.append(Instant(0), topic, Some(partition), &NewRecord::default()).expect("room");
+        }
+        producer.flush(Instant(0));
+        ENLISTED.set(0);
+        answer(&mut producer.net, 1_000, leader);
+        producer.on_metadata(Instant(0));
+        producer.follow_leaders(Instant(0));
+        ENLISTED.get()
+    }
+
+    #[test]
+    fn metadata_that_says_nothing_new_moves_nobody() {
+        assert_eq!(relisted(|partition| partition % 3), 0);
+    }
+
+    #[test]
+    fn who_has_another_leader_waits_for_that_one() {
+        let moved = relisted(|partition| if partition == 0 { 1 } else { partition % 3 });
+        // Those that stay in the list of the old one are entered again.
+        assert!((1..=334).contains(&moved), "{moved}");
     }
 }

@@ -8,9 +8,10 @@ use kafka_proto::messages::produce::{InitProducerIdRequest, InitProducerIdRespon
 use kafka_proto::{ErrorCode, Message};
 
 use super::Producer;
+use super::batch::SendError;
 use crate::net::api::Api;
 use crate::net::broker::Trouble;
-use crate::net::{Begin, ConnId, Transmit, encode_for};
+use crate::net::{Begin, Transmit, encode_for};
 use crate::random::backoff;
 use crate::recall::recalled;
 use crate::storage::NIL;
@@ -79,7 +80,7 @@ impl<'m> Producer<'m> {
         }
         let conn = self.net.accepting_any(now)?;
         let Some(version) = self.net.conns[conn].versions.of(Api::InitProducerId) else {
-            self.identity.refused = Some(ErrorCode::UNSUPPORTED_VERSION);
+            self.refuse_identity(now, ErrorCode::UNSUPPORTED_VERSION);
             return None;
         };
         let body = InitProducerIdRequest {
@@ -97,16 +98,9 @@ impl<'m> Producer<'m> {
         sent
     }
 
-    pub(super) fn on_identity(
-        &mut self,
-        now: Instant,
-        conn: ConnId,
-        version: i16,
-        body: &[u8],
-    ) -> Result<(), Trouble> {
+    pub(super) fn on_identity(&mut self, now: Instant, version: i16, body: &[u8]) -> Result<(), Trouble> {
         let response = InitProducerIdResponse::decode(version, body).map_err(Trouble::Malformed);
         let response = response.inspect_err(|_| self.identity_failed(now))?;
-        self.net.mute(now, conn, response.throttle_time_ms);
         self.identity.asked = false;
         match response.error_code {
             ErrorCode::NONE if response.producer_id >= 0 => {
@@ -119,9 +113,15 @@ impl<'m> Producer<'m> {
                 self.touch_all(now);
             }
             code if code.is_retriable() || code == ErrorCode::NONE => self.identity_failed(now),
-            code => self.identity.refused = Some(code),
+            code => self.refuse_identity(now, code),
         }
         Ok(())
+    }
+
+    /// There will be no producer id: what waits for one is told so, and nothing more is taken.
+    fn refuse_identity(&mut self, now: Instant, code: ErrorCode) {
+        self.identity.refused = Some(code);
+        self.fail_unsent(now, SendError::Broker(code));
     }
 
     pub(super) fn identity_failed(&mut self, now: Instant) {

@@ -32,16 +32,21 @@ impl Producer<'_> {
     ///
     /// `None` for any other outcome, and while the adapter has the batch's memory, to seal or to write it.
     pub fn returned(&mut self, delivery: &Delivery) -> Option<&[u8]> {
-        let whole = &self.acc.pool.batches[delivery.batch.slot];
-        let batch = &self.acc.pool.batches[delivery.slot];
-        let refused = matches!(batch.outcome, Some(Outcome::NotWritten(_))) && !batch.released;
-        if whole.generation != delivery.batch.generation || !refused {
+        if !self.is_refused(delivery) {
             return None;
         }
         let batch = &mut self.acc.pool.batches[delivery.slot];
         let mem = batch.mem.as_mut()?;
         let len = if batch.sealed { batch.len as usize } else { batch.builder.finish(mem, &Stamp::NONE) };
         mem.get(..len).filter(|bytes| !bytes.is_empty())
+    }
+
+    /// Whether the delivery says `NotWritten`, and was not released.
+    pub(super) fn is_refused(&self, delivery: &Delivery) -> bool {
+        let whole = &self.acc.pool.batches[delivery.batch.slot];
+        let batch = &self.acc.pool.batches[delivery.slot];
+        let refused = matches!(batch.outcome, Some(Outcome::NotWritten(_))) && !batch.released;
+        refused && whole.generation == delivery.batch.generation
     }
 
     /// The delivery was dealt with: its slot may be used again.
@@ -52,6 +57,7 @@ impl Producer<'_> {
         if batch.generation != delivery.batch.generation || !ended {
             return;
         }
+        self.forget_rejections(part);
         let batch = &mut self.acc.pool.batches[whole];
         batch.unreleased = batch.unreleased.saturating_sub(1);
         self.acc.pool.batches[part].released = true;

@@ -2,7 +2,9 @@
 
 use super::batch::{Batch, Place};
 use super::transaction::Joining;
-use crate::list::{Link, Linked};
+use crate::list::{Link, Linked, List};
+use crate::net::broker::Broker;
+use crate::net::leaders::Follower;
 use crate::recall::recalled;
 use crate::storage::{NIL, Table};
 use crate::time::Instant;
@@ -224,6 +226,15 @@ const KNOWN_FOR: u32 = 10;
 /// Time in units of 2^20 µs, about a second: four bytes per partition.
 fn ticks(now: Instant) -> u32 {
     u32::try_from(now.0 >> 20).unwrap_or(u32::MAX)
+}
+
+impl Follower for Partition {
+    const WAITS: [Wait; 2] = [Wait::Ready, Wait::Due];
+
+    fn list<'b>(broker: &'b mut Broker<'_>, wait: Wait) -> &'b mut List {
+        let [ready, _] = &mut broker.work;
+        if wait == Wait::Due { &mut broker.due } else { ready }
+    }
 }
 
 /// The sequence after `count` records from `sequence` on: 2147483647 is followed by 0.

@@ -1,7 +1,7 @@
 //! The answer to a produce request: what it means for each batch.
 
 use kafka_proto::messages::produce::{PartitionProduceResponse, ProduceResponse};
-use kafka_proto::{ErrorCode, Message, Uuid};
+use kafka_proto::{ErrorCode, Message};
 
 use super::Producer;
 use super::batch::{Outcome, SendError};
@@ -9,6 +9,7 @@ use super::transaction::TransactionState;
 use crate::metrics::count;
 use crate::net::ConnId;
 use crate::net::broker::Trouble;
+use crate::net::chain::{Named, unchain};
 use crate::net::connection::Request;
 use crate::recall::recalled;
 use crate::storage::NIL;
@@ -71,73 +72,28 @@ impl<'m> Producer<'m> {
         body: &[u8],
     ) -> Result<(), Trouble> {
         let response = ProduceResponse::decode(request.version, body).map_err(Trouble::Malformed)?;
-        self.net.mute(now, conn, response.throttle_time_ms);
+        self.net.mute(now, conn, request, response.throttle_time_ms);
         count(&mut self.metrics.throttle_ms, response.throttle_time_ms.max(0).unsigned_abs());
         let begun = request.deadline - self.net.config.request_timeout;
         self.metrics.request_latency.add(now.since(begun));
         for node in response.node_endpoints.iter() {
             self.net.learn_broker(node.node_id, node.host, node.port);
         }
-        let mut gone = 0usize;
         for topic in response.responses.iter() {
             for answer in topic.partition_responses.iter() {
-                let slot = self.unchain(request, |p| {
-                    let named = match topic.topic_id {
-                        Uuid::ZERO => *p.name == *topic.name,
-                        id => *p.id == id,
-                    };
-                    named && p.number == answer.index
-                });
-                if slot == NIL && self.net.topics.is_gone(&topic.topic_id) {
-                    gone += 1;
-                    continue;
-                }
-                if slot == NIL {
-                    return Err(Trouble::Inconsistent);
-                }
-                let hint = &answer.current_leader;
-                let partition = self.acc.pool.batches[slot].partition;
-                self.net.hint_leader(partition, hint.leader_id, hint.leader_epoch);
-                if answer.error_code == ErrorCode::NOT_LEADER_OR_FOLLOWER {
-                    self.net.forget_leader(partition, conn);
+                let named = Named { name: topic.name, id: topic.topic_id, number: answer.index };
+                let asked = unchain(&mut self.acc.pool.batches, &self.net.topics, &mut request.token, named)
+                    .ok_or(Trouble::Inconsistent)?;
+                let slot = asked.index;
+                if !asked.is_past {
+                    let hint = (answer.current_leader.leader_id, answer.current_leader.leader_epoch);
+                    let partition = self.acc.pool.batches[slot].partition;
+                    self.net.hint_leader(conn, partition, answer.error_code, hint);
                 }
                 self.on_answer(now, slot, &answer);
             }
         }
-        if gone > 0 && gone == self.chain_len(request.token) {
-            // What was asked about under an id of the past: nobody can tell what became of it.
-            let lost = Request { token: core::mem::replace(&mut request.token, NIL), ..*request };
-            self.chain_lost(now, &lost);
-        }
         if request.token == NIL { Ok(()) } else { Err(Trouble::Inconsistent) }
-    }
-
-    fn chain_len(&self, token: u32) -> usize {
-        let (mut slot, mut len) = (token, 0);
-        while slot != NIL {
-            (slot, len) = (self.acc.pool.batches[slot].chain, len + 1);
-        }
-        len
-    }
-
-    /// Takes the batch of the partition that `wanted` describes out of the request, or [`NIL`].
-    fn unchain(&mut self, request: &mut Request, wanted: impl Fn(&Named<'_>) -> bool) -> u32 {
-        let (mut before, mut slot) = (NIL, request.token);
-        while slot != NIL {
-            let meta = &self.net.topics.partitions[self.acc.pool.batches[slot].partition];
-            let topic = &self.net.topics.topics[meta.topic];
-            let next = self.acc.pool.batches[slot].chain;
-            if wanted(&Named { name: &topic.name, id: &topic.id, number: meta.number }) {
-                match before {
-                    NIL => request.token = next,
-                    _ => self.acc.pool.batches[before].chain = next,
-                }
-                self.acc.pool.batches[slot].chain = NIL;
-                return slot;
-            }
-            (before, slot) = (slot, next);
-        }
-        NIL
     }
 
     fn on_answer(&mut self, now: Instant, slot: u32, answer: &PartitionProduceResponse<'_>) {
@@ -168,7 +124,10 @@ impl<'m> Producer<'m> {
             Verdict::OutOfOrder if self.acc.pool.batches[slot].behind => self.retry(now, slot, error),
             Verdict::OutOfOrder | Verdict::Renew => self.renew(now, slot, error),
             Verdict::Refused if code == ErrorCode::MESSAGE_TOO_LARGE && self.split(now, slot) => {}
-            Verdict::Refused => self.refuse(now, slot, error),
+            Verdict::Refused => {
+                self.note_rejections(slot, answer);
+                self.refuse(now, slot, error);
+            }
         }
     }
 
@@ -196,13 +155,6 @@ impl<'m> Producer<'m> {
         let outcome = if unknown { Outcome::Indeterminate(error) } else { Outcome::NotWritten(error) };
         self.answered(now, slot, outcome);
     }
-}
-
-/// A partition as a response names it.
-struct Named<'a> {
-    name: &'a str,
-    id: &'a Uuid,
-    number: i32,
 }
 
 #[cfg(test)]

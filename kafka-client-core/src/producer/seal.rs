@@ -89,13 +89,7 @@ impl<'m> Producer<'m> {
                 return Some(seal);
             }
         }
-        loop {
-            self.moved = false;
-            let seal = self.net.brokers.indices().find_map(|broker| self.seal_due(now, broker));
-            if seal.is_some() || !self.moved {
-                return seal;
-            }
-        }
+        self.net.brokers.indices().find_map(|broker| self.seal_due(now, broker))
     }
 
     /// A due batch of a partition that this broker leads, when a request may go there.
@@ -110,14 +104,9 @@ impl<'m> Producer<'m> {
         loop {
             let due = &mut self.net.brokers[broker].due;
             let partition = delist(&mut self.acc.partitions, due, Wait::Due)?;
-            let moved = self.net.topics.partitions[partition].leader != broker;
-            let seal = if moved { None } else { self.seal_of(now, partition) };
-            self.moved |= moved;
-            if moved || seal.is_some() {
+            if let Some(seal) = self.seal_of(now, partition) {
                 self.touch(now, partition);
-            }
-            if seal.is_some() {
-                return seal;
+                return Some(seal);
             }
         }
     }

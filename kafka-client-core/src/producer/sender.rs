@@ -27,16 +27,6 @@ use crate::trace::note;
 impl<'m> Producer<'m> {
     /// A produce request for some broker that can take one.
     pub(super) fn poll_produce(&mut self, now: Instant) -> Option<Transmit<'m>> {
-        loop {
-            self.moved = false;
-            let transmit = self.produce_once(now);
-            if transmit.is_some() || !self.moved {
-                return transmit;
-            }
-        }
-    }
-
-    fn produce_once(&mut self, now: Instant) -> Option<Transmit<'m>> {
         let max = self.net.config.max_in_flight;
         for conn in self.net.conns.indices() {
             let entry = &self.net.conns[conn];
@@ -66,10 +56,8 @@ impl<'m> Producer<'m> {
             let queue = &self.acc.partitions[partition];
             let slot = queue.sendable(now, &self.acc.pool.batches);
             let batch = &self.acc.pool.batches[slot];
-            let moved = self.net.topics.partitions[partition].leader != broker;
             let full = !frame.parts.is_empty() && bytes.saturating_add(batch.len) > limit;
-            if slot == NIL || moved || full || queue.backoff_until > now {
-                self.moved |= moved;
+            if slot == NIL || full || queue.backoff_until > now {
                 self.touch(now, partition);
                 if full {
                     break;
@@ -80,6 +68,7 @@ impl<'m> Producer<'m> {
             self.uncount(slot);
             let batch = &mut self.acc.pool.batches[slot];
             batch.place = Place::Sending;
+            batch.asked_life = self.net.topics.life_of(partition);
             batch.behind = self.acc.partitions[partition].head != slot;
             bytes = bytes.saturating_add(batch.len);
             let part = Part { at: 0, len: batch.len, batch: slot, mem };

@@ -125,6 +125,8 @@ pub(crate) struct Transaction<'m> {
     pub(crate) state: TransactionState,
     /// Counts transactions, so that what partitions joined an earlier one counts no more.
     pub(crate) serial: u32,
+    /// The cluster's `transaction.version` when this one began; it may be upgraded meanwhile.
+    version: i16,
     /// The broker that coordinates, [`NIL`] while it must be found.
     pub(crate) coordinator: u32,
     pub(crate) group_coordinator: u32,
@@ -230,6 +232,7 @@ impl<'m> Producer<'m> {
         self.txn.expect(TransactionState::Ready)?;
         self.txn.state = TransactionState::Open;
         self.txn.serial = self.txn.serial.wrapping_add(1);
+        self.txn.version = self.net.transaction_version;
         (self.txn.begun, self.txn.commit_asked) = (false, false);
         Ok(())
     }
@@ -311,7 +314,8 @@ impl<'m> Producer<'m> {
         }
     }
 
-    fn fail_unsent(&mut self, now: Instant, error: SendError) {
+    /// Resolves every batch that has no place in the sequence.
+    pub(super) fn fail_unsent(&mut self, now: Instant, error: SendError) {
         let mut slot = self.acc.pool.oldest();
         while slot != NIL {
             let batch = &self.acc.pool.batches[slot];
@@ -375,8 +379,8 @@ impl<'m> Producer<'m> {
         }
     }
 
-    /// Whether this cluster ends a transaction with a new epoch and adds partitions by itself (KIP-890).
+    /// Whether the cluster ends this transaction with a new epoch and adds partitions by itself (KIP-890).
     pub(super) fn transactions_v2(&self) -> bool {
-        self.net.transaction_version >= 2
+        self.txn.version >= 2
     }
 }

@@ -9,7 +9,6 @@ use kafka_proto::{ErrorCode, Message};
 
 use super::Producer;
 use super::transaction::{Joining, OffsetsStep, TransactionState};
-use crate::net::ConnId;
 use crate::net::api::Api;
 use crate::net::broker::Trouble;
 use crate::net::connection::Request;
@@ -71,11 +70,10 @@ impl<'m> Producer<'m> {
     pub(super) fn on_transaction(
         &mut self,
         now: Instant,
-        conn: ConnId,
         request: &Request,
         body: &[u8],
     ) -> Result<(), Trouble> {
-        let (throttle, code) = match request.api {
+        let code = match request.api {
             Api::FindCoordinator => self.on_found(request, body)?,
             Api::AddPartitionsToTxn => self.on_joined(now, request.version, body)?,
             Api::AddOffsetsToTxn => {
@@ -86,13 +84,12 @@ impl<'m> Producer<'m> {
                 {
                     self.txn.offsets_step = OffsetsStep::FindGroup;
                 }
-                (r.throttle_time_ms, r.error_code)
+                r.error_code
             }
             Api::TxnOffsetCommit => self.on_offsets_committed(request.version, body)?,
             Api::EndTxn => self.on_ended(now, request.version, body)?,
             _ => self.on_init(now, request.version, body)?,
         };
-        self.net.mute(now, conn, throttle);
         self.txn.asked = false;
         self.txn.trouble = code;
         let adds =
@@ -144,7 +141,7 @@ impl<'m> Producer<'m> {
         }
     }
 
-    fn on_found(&mut self, request: &Request, body: &[u8]) -> Result<(i32, ErrorCode), Trouble> {
+    fn on_found(&mut self, request: &Request, body: &[u8]) -> Result<ErrorCode, Trouble> {
         let r = FindCoordinatorResponse::decode(request.version, body).map_err(Trouble::Malformed)?;
         let found = r.coordinators.iter().next();
         let (code, id, host, port) = match &found {
@@ -155,17 +152,17 @@ impl<'m> Producer<'m> {
             let broker = self.net.learn_broker(id, host, port);
             if broker == NIL {
                 // No room to note it, or nobody's address: asked again, but not at once.
-                return Ok((r.throttle_time_ms, ErrorCode::COORDINATOR_NOT_AVAILABLE));
+                return Ok(ErrorCode::COORDINATOR_NOT_AVAILABLE);
             }
             match request.token {
                 0 => self.txn.coordinator = broker,
                 _ => self.txn.group_coordinator = broker,
             }
         }
-        Ok((r.throttle_time_ms, code))
+        Ok(code)
     }
 
-    fn on_init(&mut self, now: Instant, version: i16, body: &[u8]) -> Result<(i32, ErrorCode), Trouble> {
+    fn on_init(&mut self, now: Instant, version: i16, body: &[u8]) -> Result<ErrorCode, Trouble> {
         let r = InitProducerIdResponse::decode(version, body).map_err(Trouble::Malformed)?;
         if r.error_code == ErrorCode::NONE {
             (self.identity.id, self.identity.epoch) = (r.producer_id, r.producer_epoch);
@@ -175,10 +172,10 @@ impl<'m> Producer<'m> {
             self.txn.state = if goes_on { TransactionState::Open } else { TransactionState::Ready };
             self.touch_all(now);
         }
-        Ok((r.throttle_time_ms, r.error_code))
+        Ok(r.error_code)
     }
 
-    fn on_joined(&mut self, now: Instant, version: i16, body: &[u8]) -> Result<(i32, ErrorCode), Trouble> {
+    fn on_joined(&mut self, now: Instant, version: i16, body: &[u8]) -> Result<ErrorCode, Trouble> {
         let r = AddPartitionsToTxnResponse::decode(version, body).map_err(Trouble::Malformed)?;
         let results = || r.results_by_topic_v3_and_below.iter().flat_map(|t| t.results_by_partition.iter());
         // One that was refused stops all; "not attempted" only says that another one was.
@@ -196,10 +193,10 @@ impl<'m> Producer<'m> {
         if code.invalidates_metadata() {
             self.net.want_metadata();
         }
-        Ok((r.throttle_time_ms, code))
+        Ok(code)
     }
 
-    fn on_offsets_committed(&mut self, version: i16, body: &[u8]) -> Result<(i32, ErrorCode), Trouble> {
+    fn on_offsets_committed(&mut self, version: i16, body: &[u8]) -> Result<ErrorCode, Trouble> {
         let r = TxnOffsetCommitResponse::decode(version, body).map_err(Trouble::Malformed)?;
         let codes = r.topics.iter().flat_map(|t| t.partitions.iter().map(|p| p.error_code));
         let code = codes.filter(|code| *code != ErrorCode::NONE).last().unwrap_or(ErrorCode::NONE);
@@ -207,10 +204,10 @@ impl<'m> Producer<'m> {
             while self.txn.offsets.pop().is_some() {}
             self.txn.offsets_step = OffsetsStep::None;
         }
-        Ok((r.throttle_time_ms, code))
+        Ok(code)
     }
 
-    fn on_ended(&mut self, now: Instant, version: i16, body: &[u8]) -> Result<(i32, ErrorCode), Trouble> {
+    fn on_ended(&mut self, now: Instant, version: i16, body: &[u8]) -> Result<ErrorCode, Trouble> {
         let r = EndTxnResponse::decode(version, body).map_err(Trouble::Malformed)?;
         // Nothing to abort: what was to begin it never arrived, or may yet, and belongs to an epoch of its own.
         let unheard = r.error_code == ErrorCode::INVALID_TXN_STATE
@@ -229,6 +226,6 @@ impl<'m> Producer<'m> {
             self.txn.ended();
             self.touch_all(now);
         }
-        Ok((r.throttle_time_ms, code))
+        Ok(code)
     }
 }

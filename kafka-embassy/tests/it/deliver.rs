@@ -1,14 +1,15 @@
 //! Records arrive, exactly once and in order, whatever the network makes of the bytes.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use async_io::Timer;
 use futures_lite::future::{block_on, or, zip};
-use kafka_embassy::Tally;
-use kafka_embassy::core::producer::Outcome;
+use kafka_embassy::core::producer::{Delivery, Outcome, SendError};
+use kafka_embassy::{Record, Tally};
+use kafka_proto::ErrorCode;
 
-use crate::setup::{assert_log, broker, client, send};
+use crate::setup::{TOPIC, assert_log, broker, client, send};
 
 #[test]
 fn a_record_for_each_way_that_bytes_can_be_cut() {
@@ -83,4 +84,29 @@ fn connections_that_break_over_and_over_lose_and_double_nothing() {
     block_on(or(send(producer, 0, count), or(breaking, running)));
     assert_eq!(producer.tally(), Tally { acked: count, not_written: 0, indeterminate: 0 });
     assert_log(&server, count);
+}
+
+#[test]
+fn of_a_refused_batch_each_record_has_its_own_outcome() {
+    let server = broker(1);
+    assert!(server.with(|cluster| cluster.configure_topic(TOPIC, "cleanup.policy", "compact")));
+    let (producer, mut runner) = client::<1>(&server.bootstrap(), usize::MAX);
+    let outcomes = RefCell::new(Vec::new());
+    let sending = async {
+        let topic = producer.topic(TOPIC).expect("a legal name");
+        for key in [Some(&b"k"[..]), None, Some(b"k")] {
+            let record = Record { partition: Some(0), key, value: Some(b"v"), ..Record::default() };
+            producer.send(topic, &record).await.expect("taken");
+        }
+        producer.flush().await;
+    };
+    let tell = |delivery: &Delivery| {
+        let all = (0..delivery.count).map(|index| producer.outcome_of(delivery, index));
+        outcomes.borrow_mut().extend(all);
+    };
+    block_on(or(sending, async { runner.run(tell).await }));
+    let beside = Outcome::NotWritten(SendError::BatchRefused);
+    let named = Outcome::NotWritten(SendError::Broker(ErrorCode::INVALID_RECORD));
+    assert_eq!(*outcomes.borrow(), [beside, named, beside]);
+    assert_eq!(producer.tally(), Tally { acked: 0, not_written: 3, indeterminate: 0 });
 }

@@ -40,6 +40,8 @@ pub use work::Workspace;
 #[cfg(feature = "alloc")]
 pub use work::{Limit, decompress_to_vec};
 
+use core::ops::RangeInclusive;
+
 use crate::record::Codec;
 pub(crate) use error::Fault;
 
@@ -55,9 +57,24 @@ pub const fn is_built(codec: Codec) -> bool {
     }
 }
 
-/// Whether this build can compress with this codec and level: what a client asks when it is configured.
-///
-/// Levels are those of Kafka's `compression.gzip.level` and so on; none stands for the codec's default.
+/// The levels that this build can compress with, from Kafka's `compression.gzip.level` and so on; `None` for a codec that
+/// has no levels or is not built in.
+#[must_use]
+pub const fn levels(codec: Codec) -> Option<RangeInclusive<i32>> {
+    match codec {
+        _ if !is_built(codec) => None,
+        Codec::None | Codec::Snappy => None,
+        Codec::Gzip => Some(1..=9),
+        // Kafka's default. Its other levels are a slower coder that this build does not have.
+        Codec::Lz4 => Some(9..=9),
+        Codec::Zstd if cfg!(feature = "zstd-c") => Some(-131_072..=22),
+        // The encoder in Rust has one level, which comes nearest to this one.
+        Codec::Zstd => Some(1..=1),
+    }
+}
+
+/// Whether this build can compress with this codec, at this one of its [`levels`]: what a client asks when it is
+/// configured. None stands for the codec's default.
 ///
 /// # Errors
 /// [`CompressError::NotBuilt`] or [`CompressError::Level`].
@@ -65,26 +82,12 @@ pub fn check_level(codec: Codec, level: Option<i32>) -> Result<(), CompressError
     if !is_built(codec) {
         return Err(CompressError::NotBuilt(codec));
     }
-    let Some(level) = level else { return Ok(()) };
-    let possible = match codec {
-        Codec::None | Codec::Snappy => false,
-        Codec::Gzip => (1..=9).contains(&level),
-        // Kafka's default. Its other levels are a slower coder that this build does not have.
-        Codec::Lz4 => level == 9,
-        Codec::Zstd => zstd_level(level),
-    };
-    if possible { Ok(()) } else { Err(CompressError::Level { codec, level }) }
-}
-
-#[cfg(feature = "zstd-c")]
-const fn zstd_level(level: i32) -> bool {
-    -131_072 <= level && level <= 22
-}
-
-/// The encoder in Rust has one level, which comes nearest to this one.
-#[cfg(not(feature = "zstd-c"))]
-const fn zstd_level(level: i32) -> bool {
-    level == 1
+    match level {
+        Some(level) if !levels(codec).is_some_and(|levels| levels.contains(&level)) => {
+            Err(CompressError::Level { codec, level })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The most that compressing `len` bytes can give: a buffer of this size always has room.

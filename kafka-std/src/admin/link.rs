@@ -1,7 +1,8 @@
 //! One blocking connection that asks one thing at a time.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use kafka_client_core::net::Trouble;
@@ -22,14 +23,19 @@ pub(super) struct Link {
 
 /// The largest response that is believed.
 const RESPONSE_MAX: usize = 256 << 20;
+/// Bytes of a response for which there is memory before they come.
+const PIECE: usize = 64 << 10;
 
 impl Link {
-    /// Connects to the first of these hosts that works.
-    pub(super) fn to_any(hosts: &[(String, u16)], timeout: Duration) -> Result<Link, Error> {
+    /// Connects to the first of these hosts that works. Each gets an equal part of the time that is left when its turn
+    /// comes.
+    pub(super) fn to_any(hosts: &[(String, u16)], deadline: Instant) -> Result<Link, Error> {
         let begin = Instant::now();
         let mut brokers = Vec::new();
-        for (host, port) in hosts {
-            match Link::to(host, *port, timeout) {
+        for (index, (host, port)) in hosts.iter().enumerate() {
+            let turns = u32::try_from(hosts.len() - index).unwrap_or(u32::MAX);
+            let turn_ends = Instant::now() + deadline.saturating_duration_since(Instant::now()) / turns;
+            match Link::to(host, *port, turn_ends) {
                 Ok(link) => return Ok(link),
                 Err(trouble) => brokers.push((host_port(host, *port), Some(trouble))),
             }
@@ -38,19 +44,15 @@ impl Link {
         Err(Unavailable { what, waited: begin.elapsed(), brokers, answer: None }.into())
     }
 
-    fn to(host: &str, port: u16, timeout: Duration) -> Result<Link, Trouble> {
+    fn to(host: &str, port: u16, deadline: Instant) -> Result<Link, Trouble> {
         let mut last = Trouble::Unresolved;
-        for address in (host, port).to_socket_addrs().map_err(|_| Trouble::Unresolved)? {
-            match TcpStream::connect_timeout(&address, timeout) {
+        for address in resolve(host, port, deadline)? {
+            match TcpStream::connect_timeout(&address, left(deadline)?) {
                 Ok(stream) => {
-                    let prepared = stream
-                        .set_nodelay(true)
-                        .and_then(|()| stream.set_read_timeout(Some(timeout)))
-                        .and_then(|()| stream.set_write_timeout(Some(timeout)));
-                    prepared.map_err(|error| of(&error))?;
+                    stream.set_nodelay(true).map_err(|error| of(&error))?;
                     let broker = host_port(host, port);
                     let mut link = Link { stream, broker, versions: Vec::new(), next_correlation: 0 };
-                    link.negotiate()?;
+                    link.negotiate(deadline)?;
                     return Ok(link);
                 }
                 Err(error) => last = of(&error),
@@ -59,14 +61,14 @@ impl Link {
         Err(last)
     }
 
-    fn negotiate(&mut self) -> Result<(), Trouble> {
+    fn negotiate(&mut self, deadline: Instant) -> Result<(), Trouble> {
         let request = ApiVersionsRequest {
             client_software_name: "kafka-std",
             client_software_version: env!("CARGO_PKG_VERSION"),
             ..ApiVersionsRequest::default()
         };
         for version in [4, 3, 0] {
-            let body = self.exchange(version, &request)?;
+            let body = self.exchange(version, &request, deadline)?;
             // Who does not know the version answers in that of 0.
             let code = body.first_chunk().map(|code| ErrorCode(i16::from_be_bytes(*code)));
             if code == Some(ErrorCode::UNSUPPORTED_VERSION) {
@@ -81,8 +83,12 @@ impl Link {
     }
 
     /// Asks in the newest version that both sides have; the version and the body of the answer.
-    pub(super) fn call<'a, R: Request<'a>>(&mut self, request: &R) -> Result<(i16, Vec<u8>), Trouble> {
-        self.call_up_to(i16::MAX, request)
+    pub(super) fn call<'a, R: Request<'a>>(
+        &mut self,
+        request: &R,
+        deadline: Instant,
+    ) -> Result<(i16, Vec<u8>), Trouble> {
+        self.call_up_to(i16::MAX, request, deadline)
     }
 
     /// As [`call`](Self::call), in a version up to `max`.
@@ -90,31 +96,39 @@ impl Link {
         &mut self,
         max: i16,
         request: &R,
+        deadline: Instant,
     ) -> Result<(i16, Vec<u8>), Trouble> {
         let listed = self.versions.iter().find(|(key, ..)| *key == R::KEY).ok_or(Trouble::Unsupported)?;
         let version = R::VERSIONS.max.min(listed.2).min(max);
         if version < R::VERSIONS.min.max(listed.1) {
             return Err(Trouble::Unsupported);
         }
-        Ok((version, self.exchange(version, request)?))
+        Ok((version, self.exchange(version, request, deadline)?))
     }
 
-    fn exchange<'a, R: Request<'a>>(&mut self, version: i16, request: &R) -> Result<Vec<u8>, Trouble> {
+    fn exchange<'a, R: Request<'a>>(
+        &mut self,
+        version: i16,
+        request: &R,
+        deadline: Instant,
+    ) -> Result<Vec<u8>, Trouble> {
         let correlation = self.next_correlation;
         self.next_correlation = correlation.wrapping_add(1) & i32::MAX;
         let mut out = vec![0; request.encoded_len(version) + 64];
         let header = (version, correlation, Some("kafka-std"));
         let encoded = frame::encode_request(&mut out, header, request, &mut []);
         let len = encoded.map_err(|_| Trouble::Unsupported)?.head_len;
-        self.stream.write_all(out.get(..len).unwrap_or_default()).map_err(|error| of(&error))?;
+        let limited = self.stream.set_write_timeout(Some(left(deadline)?));
+        let written = limited.and_then(|()| self.stream.write_all(out.get(..len).unwrap_or_default()));
+        written.map_err(|error| of(&error))?;
         let mut prefix = [0; frame::LENGTH_LEN];
-        self.stream.read_exact(&mut prefix).map_err(|error| of(&error))?;
+        self.read(&mut prefix, deadline)?;
         let len = frame::frame_len(prefix, RESPONSE_MAX).map_err(|_| Trouble::NotKafka(prefix))?;
         let mut response = Vec::new();
-        let read =
-            (&mut self.stream).take(len as u64).read_to_end(&mut response).map_err(|error| of(&error))?;
-        if read < len {
-            return Err(Trouble::Lost);
+        while response.len() < len {
+            let from = response.len();
+            response.resize(len.min(from + PIECE), 0);
+            self.read(response.get_mut(from..).unwrap_or_default(), deadline)?;
         }
         let (answered, body) =
             frame::decode_response_header(R::KEY, version, &response).map_err(Trouble::Malformed)?;
@@ -124,10 +138,45 @@ impl Link {
         Ok(body.to_vec())
     }
 
+    /// Fills all of it.
+    fn read(&mut self, mut into: &mut [u8], deadline: Instant) -> Result<(), Trouble> {
+        while !into.is_empty() {
+            self.stream.set_read_timeout(Some(left(deadline)?)).map_err(|error| of(&error))?;
+            match self.stream.read(into) {
+                Ok(0) => return Err(Trouble::Lost),
+                Ok(count) => into = into.get_mut(count..).unwrap_or_default(),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(of(&error)),
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn unavailable(&self, trouble: Trouble, waited: Duration) -> Unavailable {
         let brokers = vec![(self.broker.clone(), Some(trouble))];
         Unavailable { what: "the cluster".into(), waited, brokers, answer: None }
     }
+}
+
+/// The time until then, if there is some.
+fn left(deadline: Instant) -> Result<Duration, Trouble> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    if left.is_zero() { Err(Trouble::TimedOut) } else { Ok(left) }
+}
+
+/// The operating system takes as long as it likes for that, so it is asked by a thread of its own.
+fn resolve(host: &str, port: u16, deadline: Instant) -> Result<Vec<SocketAddr>, Trouble> {
+    let (found, answer) = mpsc::channel();
+    let host = host.to_owned();
+    let asking = move || {
+        let addresses = (host.as_str(), port).to_socket_addrs();
+        found.send(addresses.map(Iterator::collect).unwrap_or_default())
+    };
+    std::thread::Builder::new()
+        .name("kafka-resolve".into())
+        .spawn(asking)
+        .map_err(|_| Trouble::Unresolved)?;
+    answer.recv_timeout(left(deadline)?).map_err(|_| Trouble::Unresolved)
 }
 
 /// A blocking socket says "would block" when its time is over.

@@ -76,6 +76,7 @@ impl Admin {
         group: &str,
         partitions: Option<&[(&str, i32)]>,
     ) -> Result<Result<Vec<CommittedOffset>, Unknown>, Error> {
+        let (begin, deadline) = (Instant::now(), super::deadline(self.timeout));
         let mut coordinator = match self.group_coordinator(group)? {
             Ok(link) => link,
             Err(unknown) => return Ok(Err(unknown)),
@@ -91,8 +92,9 @@ impl Admin {
         let asked: Vec<_> =
             by_topic.iter().map(|(topic, partitions)| Partitions { topic, partitions }).collect();
         let asked = partitions.map(|_| asked.as_slice());
-        let called = offsets::ask(group, asked, |request| coordinator.call_up_to(offsets::NEWEST, request));
-        let (version, body) = called.map_err(|trouble| coordinator.unavailable(trouble, self.timeout))?;
+        let called =
+            offsets::ask(group, asked, |request| coordinator.call_up_to(offsets::NEWEST, request, deadline));
+        let (version, body) = called.map_err(|trouble| coordinator.unavailable(trouble, begin.elapsed()))?;
         let response = link::decode::<OffsetFetchResponse<'_>>(version, &body, "committed offsets")?;
         let mut all = Vec::new();
         let found = offsets::read(&response, |committed| all.push(CommittedOffset::from(committed)));
@@ -111,7 +113,9 @@ impl Admin {
             None => (response.error_code, response.host, response.port),
         };
         match (code, u16::try_from(port)) {
-            (ErrorCode::NONE, Ok(port)) => Link::to_any(&[(host.to_owned(), port)], self.timeout).map(Ok),
+            (ErrorCode::NONE, Ok(port)) => {
+                Link::to_any(&[(host.to_owned(), port)], super::deadline(self.timeout)).map(Ok)
+            }
             (ErrorCode::NONE, Err(_)) => Ok(Err(Unknown::Later(ErrorCode::COORDINATOR_NOT_AVAILABLE))),
             (code, _) if code.is_retriable() => Ok(Err(Unknown::Later(code))),
             (code, _) => Ok(Err(Unknown::Refused(code))),

@@ -12,7 +12,7 @@ const INT_MAX: i64 = i32::MAX as i64;
 
 /// Settings of every client.
 pub(crate) const COMMON: &[Row<Common>] = &[
-    ("bootstrap.servers", &["metadata.broker.list"], Set(|c, v| bootstrap(v).map(|b| c.bootstrap = b))),
+    ("bootstrap.servers", &["metadata.broker.list"], Set(|c, v| bootstrap(v).map(|b| c.bootstrap = Ok(b)))),
     ("client.id", &[], Set(|c, v| whole_text(v).map(|id| c.client_id = id))),
     (
         "request.timeout.ms",

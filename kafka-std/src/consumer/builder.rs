@@ -6,16 +6,15 @@ use std::time::Duration;
 use kafka_client_core::config::{ConsumerConfig, OffsetReset};
 use kafka_client_core::consumer as core;
 use kafka_client_core::resources::ConsumerMemory;
-use kafka_client_core::storage::Text;
 
 use super::records::Returned;
 use super::state::{State, Work};
 use super::{Consumer, Handle};
 use crate::clock::Clock;
-use crate::config::{COMMON, CONSUMER, Common, apply, bootstrap, names, properties, unknown};
+use crate::config::{CONSUMER, Checked, Common, bootstrap_servers, properties};
 use crate::error::{ConfigError, Error};
 use crate::io::start;
-use crate::producer::host_port;
+use crate::sync::Seat;
 
 /// What only consumers have.
 pub(crate) struct ConsumerSettings {
@@ -31,7 +30,6 @@ pub(crate) struct ConsumerSettings {
 pub struct ConsumerBuilder {
     common: Common,
     settings: ConsumerSettings,
-    wrong: Option<ConfigError>,
 }
 
 impl ConsumerBuilder {
@@ -43,7 +41,6 @@ impl ConsumerBuilder {
                 api_timeout: Duration::from_secs(60),
                 rack: String::new(),
             },
-            wrong: None,
         }
     }
 
@@ -52,10 +49,8 @@ impl ConsumerBuilder {
     /// # Errors
     /// See [`ConfigError`]: an unknown name is one, and a setting that this client does not have yet.
     pub fn set(mut self, key: &str, value: &str) -> Result<Self, ConfigError> {
-        let set = apply(COMMON, &mut self.common, key, value)
-            .or_else(|| apply(CONSUMER, &mut self.settings, key, value))
-            .unwrap_or_else(|| Err(unknown(key, names(COMMON).chain(names(CONSUMER)))));
-        set.map(|()| self)
+        self.common.set(CONSUMER, &mut self.settings, key, value)?;
+        Ok(self)
     }
 
     /// Sets all settings in the text of a properties file.
@@ -69,13 +64,7 @@ impl ConsumerBuilder {
     /// `bootstrap.servers`: `host:port` of some brokers, separated by commas. A wrong one is an error of
     /// [`build`](Self::build).
     pub fn bootstrap_servers(mut self, servers: &str) -> Self {
-        match bootstrap(servers) {
-            Ok(hosts) => self.common.bootstrap = hosts,
-            Err(allowed) => {
-                let (key, value) = ("bootstrap.servers".to_owned(), servers.to_owned());
-                self.wrong = Some(ConfigError::BadValue { key, value, allowed });
-            }
-        }
+        self.common.bootstrap = bootstrap_servers(servers);
         self
     }
 
@@ -108,21 +97,16 @@ impl ConsumerBuilder {
     /// # Errors
     /// [`Error::Config`]; [`Error::Io`] when the operating system has no thread or event queue left.
     pub fn build(self) -> Result<Consumer, Error> {
-        if let Some(wrong) = self.wrong {
-            return Err(wrong.into());
-        }
-        let Common { bootstrap, mut client, client_id, sockets } = self.common;
+        let Checked { bootstrap, hosts, client, sockets } = self.common.check()?;
         let ConsumerSettings { core: mut config, api_timeout, rack } = self.settings;
-        client.client_id = crate::intern(&client_id);
         config.rack = crate::intern(&rack);
-        let names: Vec<String> = bootstrap.iter().map(|(host, port)| host_port(host, *port)).collect();
-        let hosts = bootstrap.into_iter().map(|(host, port)| (Text::Owned(host.into()), port));
         let core = core::Consumer::new(client, config, hosts, ConsumerMemory::owned());
         let core = core.map_err(ConfigError::from)?;
         let (clock, arrived) = (Clock::new(), Arc::new(Condvar::new()));
         let state = State::new(core, clock.now());
         let shared = start(state, Work::new(arrived.clone()), clock, sockets, "kafka-consumer")?;
         let returned = Arc::new(Mutex::new(Returned::default()));
-        Ok(Consumer { handle: Arc::new(Handle { shared, arrived, returned, api_timeout, bootstrap: names }) })
+        let handle = Handle { shared, arrived, returned, api_timeout, bootstrap };
+        Ok(Consumer { handle: Arc::new(handle), seat: Seat::default() })
     }
 }

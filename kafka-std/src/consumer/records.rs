@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use kafka_client_core::consumer::{Decompressor, Fetched, FetchedBatch, Unreadable};
-pub use kafka_proto::record::{Record, RecordError};
+use kafka_client_core::consumer::{self as core, Decompressor, Fetched, FetchedBatch, Unreadable};
+pub use kafka_proto::record::Record;
 
 use crate::error::ConsumeError;
 use crate::sync::lock;
@@ -60,7 +60,7 @@ impl Records {
     /// Calls `each` with every record: its topic, its partition, itself.
     ///
     /// # Errors
-    /// That of the first batch that cannot be read; those before it were seen.
+    /// That of the first batch or record that cannot be read; those before it were seen.
     pub fn for_each(mut self, mut each: impl FnMut(&str, i32, &Record<'_>)) -> Result<(), ConsumeError> {
         while let Some(batch) = self.next_batch() {
             let batch = batch?;
@@ -89,14 +89,14 @@ impl fmt::Debug for Records {
 
 /// A batch of one partition; iterate over it for its records, in order.
 ///
-/// A record is an error where the batch is damaged inside, although its checksum is right: its producer made it so.
+/// A record is an error where it is malformed, although the checksum of its batch is right: its producer made it so. That
+/// is the end of the batch, and the partition waits for a seek.
 pub struct Batch<'a> {
     topic: &'a str,
     partition: i32,
     high_watermark: i64,
     next_offset: i64,
-    first_offset: i64,
-    records: kafka_proto::record::RecordIter<'a>,
+    records: core::Records<'a>,
 }
 
 impl<'a> Batch<'a> {
@@ -106,8 +106,7 @@ impl<'a> Batch<'a> {
             partition: batch.partition,
             high_watermark: batch.high_watermark,
             next_offset: batch.next_offset,
-            first_offset: batch.first_offset,
-            records: batch.into_records(),
+            records: batch.records(),
         }
     }
 
@@ -150,27 +149,7 @@ impl<'a> Iterator for BatchRecords<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            match self.0.records.next()? {
-                // The broker sends whole batches, also when the position is in the middle of one.
-                Ok(record) if record.offset < self.0.first_offset => {}
-                Ok(record) => return Some(Ok(record)),
-                Err(error) => return Some(Err(self.0.damaged(error))),
-            }
-        }
-    }
-}
-
-impl Batch<'_> {
-    #[cold]
-    fn damaged(&self, error: RecordError) -> ConsumeError {
-        ConsumeError::Unreadable {
-            topic: self.topic.to_owned(),
-            partition: self.partition,
-            base: self.first_offset,
-            next: self.next_offset,
-            why: error.to_string(),
-        }
+        Some(self.0.records.next()?.map_err(|what| unreadable(self.0.topic, &what)))
     }
 }
 
@@ -184,11 +163,11 @@ impl fmt::Debug for Batch<'_> {
     }
 }
 
+#[cold]
 fn unreadable(topic: &str, what: &Unreadable) -> ConsumeError {
-    use kafka_client_core::consumer::Why;
     let why = match &what.why {
-        Why::Damaged(error) => error.to_string(),
-        Why::Compression(error) => error.to_string(),
+        core::Why::Damaged(error) => error.to_string(),
+        core::Why::Compression(error) => error.to_string(),
     };
     let (partition, base, next) = (what.partition, what.base, what.next);
     ConsumeError::Unreadable { topic: topic.to_owned(), partition, base, next, why }

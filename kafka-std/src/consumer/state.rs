@@ -10,7 +10,7 @@ use kafka_client_core::time::Instant;
 
 use crate::clock::Clock;
 use crate::io::Client;
-use crate::sync::{keep_waker, wake_all};
+use crate::sync::{Seat, Wakers, wake_all};
 
 /// What the I/O thread carries from the lock to the outside: whom to wake.
 pub(crate) struct Work {
@@ -38,7 +38,7 @@ pub(crate) struct State {
     pub(super) blocked: u32,
     /// The number of the last one.
     pub(super) sleeper: u64,
-    wakers: Vec<Waker>,
+    wakers: Wakers,
     /// When the first of these tasks has waited long enough.
     waker_deadline: Instant,
     /// Something happened since somebody was woken.
@@ -58,7 +58,7 @@ impl State {
             parked: false,
             blocked: 0,
             sleeper: 0,
-            wakers: Vec::new(),
+            wakers: Wakers::default(),
             waker_deadline: Instant::NEVER,
             happened: false,
             progress: now,
@@ -71,10 +71,11 @@ impl State {
         std::mem::take(&mut self.parked)
     }
 
-    /// Wakes a task when something happened, and at the deadline.
-    pub(super) fn wake_later(&mut self, waker: &Waker, deadline: Instant) {
-        keep_waker(&mut self.wakers, waker);
+    /// Wakes a task when something happened, and at the deadline. What it returns is to be dropped without the lock.
+    #[must_use = "to be dropped without the lock"]
+    pub(super) fn wake_later(&mut self, seat: &mut Seat, waker: &Waker, deadline: Instant) -> Option<Waker> {
         self.waker_deadline = self.waker_deadline.min(deadline);
+        self.wakers.keep(seat, waker)
     }
 
     /// Whether a poll would return at once.
@@ -87,7 +88,7 @@ impl State {
         if self.blocked == 1 && self.core.has_fetched() {
             work.waited = Some(self.sleeper);
         }
-        work.wakers.append(&mut self.wakers);
+        work.wakers.extend(self.wakers.take());
         self.waker_deadline = Instant::NEVER;
         self.happened = false;
     }
@@ -99,6 +100,10 @@ impl Client for State {
 
     fn machine(&mut self) -> &mut Self::Machine {
         &mut self.core
+    }
+
+    fn wakers(&mut self) -> &mut Wakers {
+        &mut self.wakers
     }
 
     fn hand_in(&mut self, now: Instant, _work: &mut Work, happened: bool) {

@@ -40,15 +40,16 @@ pub enum ConsumeError {
         /// The position.
         position: i64,
     },
-    /// A batch cannot be read: damaged, or in a codec this build lacks. The partition waits for a seek.
+    /// A batch cannot be read, or a record in it: damaged, malformed by its producer, or in a codec this build lacks. The
+    /// partition waits for a seek.
     Unreadable {
         /// The topic.
         topic: String,
         /// The partition.
         partition: i32,
-        /// The first offset of the batch.
+        /// The first offset that cannot be read.
         base: i64,
-        /// Where to seek to skip it.
+        /// The offset after the batch: where to seek to skip it.
         next: i64,
         /// What is wrong with it.
         why: String,
@@ -76,7 +77,7 @@ impl fmt::Display for ConsumeError {
                 )
             }
             ConsumeError::Unreadable { topic, partition, base, next, why } => {
-                write!(f, "{topic}-{partition}: the batch at offset {base} cannot be read: {why}")?;
+                write!(f, "{topic}-{partition}: what is at offset {base} cannot be read: {why}")?;
                 write!(f, "; go on at {next} to skip it")
             }
             ConsumeError::IllegalTopicName(name) => {
@@ -87,7 +88,14 @@ impl fmt::Display for ConsumeError {
     }
 }
 
-impl std::error::Error for ConsumeError {}
+impl std::error::Error for ConsumeError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            ConsumeError::Unavailable(error) => Some(error),
+            _ => None,
+        }
+    }
+}
 
 impl From<Unavailable> for ConsumeError {
     fn from(error: Unavailable) -> Self {

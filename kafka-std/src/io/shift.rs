@@ -132,6 +132,9 @@ pub(crate) trait Drive: Send + Sync {
 
     /// Sees to it that somebody does the I/O: the caller will wait, and cannot do it.
     fn see_to_it(&self);
+
+    /// Whether the caller is the one who does the I/O, in a call of the application's code: he cannot wait for himself.
+    fn is_calling(&self) -> bool;
 }
 
 impl<C: Client> Drive for Shared<C> {
@@ -185,6 +188,10 @@ impl<C: Client> Drive for Shared<C> {
         if self.shift.is_resting() {
             self.wake();
         }
+    }
+
+    fn is_calling(&self) -> bool {
+        Shared::is_calling(self)
     }
 }
 

@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant as StdInstant};
 
 use kafka_client_core::metadata::TopicId;
-use kafka_client_core::producer::{AppendError, TopicError};
+use kafka_client_core::producer::{AppendError, TopicError, TransactionState};
 use kafka_client_core::storage::Text;
 use kafka_client_core::time::Instant;
 use kafka_proto::record::NewRecord;
@@ -16,7 +16,7 @@ use super::state::{Place, State};
 use super::{Producer, host_port};
 use crate::clock::tick;
 use crate::error::{SendError, Unavailable};
-use crate::sync::wait_until;
+use crate::sync::{Seat, wait_until};
 
 /// What an attempt to append a record led to.
 pub(super) enum Attempt<T> {
@@ -135,12 +135,12 @@ impl Producer {
                     error
                 }
             };
-            if self.handle.room.is_calling() || deadline.is_some_and(|d| StdInstant::now() >= d) {
+            if shared.is_calling() || deadline.is_some_and(|d| StdInstant::now() >= d) {
                 drop(state);
                 return Err(self.in_vain(&record, error, begin.elapsed()));
             }
             state.blocked += 1;
-            state = wait_until(&self.handle.room.condition, state, deadline);
+            state = wait_until(&self.handle.room, state, deadline);
             state.blocked -= 1;
         }
     }
@@ -149,9 +149,11 @@ impl Producer {
         &self,
         record: &mut Record<'_>,
         begin: StdInstant,
+        seat: &mut Seat,
         cx: &Context<'_>,
     ) -> Poll<Result<Delivery, SendError>> {
         let shared = &*self.handle.shared;
+        let mut replaced = None;
         let mut state = shared.lock();
         let time = state.ticks.at(tick(), &shared.clock);
         let (attempt, wake) = self.attempt_locked(&mut state, time, record, take_delivery);
@@ -166,11 +168,13 @@ impl Producer {
                 record.partition = partition;
                 let left = self.handle.max_block.saturating_sub(begin.elapsed());
                 let left = u64::try_from(left.as_micros()).unwrap_or(u64::MAX);
-                state.await_room(cx.waker(), time.0 + kafka_client_core::time::Duration(left));
+                replaced =
+                    state.await_room(seat, cx.waker(), time.0 + kafka_client_core::time::Duration(left));
                 Poll::Pending
             }
         };
         drop(state);
+        drop(replaced);
         if wake {
             shared.wake();
         }
@@ -286,7 +290,9 @@ fn refused<T>(
             SendError::NoSuchPartition { topic: name(), partition: partition.unwrap_or(0), partitions }
         }
         AppendError::TooLarge { size, max } => SendError::TooLarge { size, max },
-        error @ AppendError::Transaction(_) => SendError::Transaction(error.to_string()),
+        AppendError::Transaction(TransactionState::AbortOnly(code)) => SendError::MustAbort(code),
+        AppendError::Transaction(TransactionState::Failed(code)) => SendError::Refused(code),
+        error @ AppendError::Transaction(_) => SendError::WrongState(error.to_string()),
         _ => state.core.refused().map_or(SendError::Closed, SendError::Refused),
     };
     (never(why), false)

@@ -1,23 +1,22 @@
 //! The producer's settings, typed and by name over the same table.
 
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Condvar, Weak};
 use std::time::Duration;
 
 use kafka_client_core::config::{Acks, ProducerConfig};
 use kafka_client_core::producer::{self as core, Partitioner};
 use kafka_client_core::resources::ProducerMemory;
-use kafka_client_core::storage::Text;
-use kafka_proto::compress::{check_level, is_built};
+use kafka_proto::compress::{is_built, levels};
 use kafka_proto::record::Codec;
 
 use super::delivery::DeliveryResult;
 use super::interceptor::{Chain, Interceptor};
 use super::listeners::{Handler, Hooks};
 use super::partitioning::RoundRobin;
-use super::state::{Room, State, ThePartitioner, Work};
-use super::{Handle, Producer, host_port};
+use super::state::{State, ThePartitioner, Work};
+use super::{Handle, Producer};
 use crate::clock::{Clock, seed};
-use crate::config::{COMMON, Common, PRODUCER, apply, bootstrap, names, properties, unknown};
+use crate::config::{Checked, Common, PRODUCER, bootstrap_servers, properties};
 use crate::error::{ConfigError, Error};
 use crate::io::{Drive, start};
 
@@ -52,14 +51,11 @@ impl Levels {
     /// # Errors
     /// A codec or a level that this build does not have.
     fn of(&self, codec: Codec) -> Result<Option<i32>, ConfigError> {
-        let no = |key, rule| Err(ConfigError::Contradiction { key, rule });
-        match codec {
-            _ if is_built(codec) => {}
-            Codec::Gzip => return no("compression.type", "built in: the feature `gzip` of kafka-std has it"),
-            Codec::Snappy => {
-                return no("compression.type", "built in: the feature `snappy` of kafka-std has it");
-            }
-            _ => return no("compression.type", "built in: the feature `zstd` of kafka-std has it"),
+        let name = codec.name();
+        let bad = |key: &str, value: &str, allowed| ConfigError::bad_value(key, value, allowed);
+        if !is_built(codec) {
+            let allowed = format!("built in: the feature `{name}` of kafka-std has it");
+            return Err(bad("compression.type", name, allowed));
         }
         let named = match codec {
             Codec::Gzip => self.gzip,
@@ -67,15 +63,21 @@ impl Levels {
             Codec::Zstd => self.zstd,
             Codec::None | Codec::Snappy => None,
         };
-        let level = self.typed.or(named);
-        match (check_level(codec, level), codec) {
-            (Ok(()), _) => Ok(level),
-            (_, Codec::Gzip) => no("compression.gzip.level", "1 to 9, or -1"),
-            (_, Codec::Lz4) => no("compression.lz4.level", "9, the only level of this client"),
-            (_, Codec::Zstd) if cfg!(feature = "zstd-c") => no("compression.zstd.level", "-131072 to 22"),
-            (_, Codec::Zstd) => no("compression.zstd.level", "1, or the feature `zstd-c` of kafka-std be on"),
-            _ => no("compression.type", "a codec that has levels"),
+        let Some(level) = self.typed.or(named) else { return Ok(None) };
+        let Some(levels) = levels(codec) else {
+            return Err(bad("compression.type", name, "a codec that has levels".into()));
+        };
+        if levels.contains(&level) {
+            return Ok(Some(level));
         }
+        let mut allowed = match (levels.start(), levels.end()) {
+            (only, end) if only == end => format!("{only}, the only level of this build"),
+            (start, end) => format!("{start} to {end}"),
+        };
+        if codec == Codec::Zstd && !cfg!(feature = "zstd-c") {
+            allowed.push_str("; the feature `zstd-c` of kafka-std has all");
+        }
+        Err(bad(&format!("compression.{name}.level"), &level.to_string(), allowed))
     }
 }
 
@@ -89,7 +91,6 @@ pub struct ProducerBuilder {
     handler: Option<Handler>,
     partitioner: Option<ThePartitioner>,
     interceptors: Vec<Box<dyn Interceptor>>,
-    wrong: Option<ConfigError>,
 }
 
 impl ProducerBuilder {
@@ -109,7 +110,6 @@ impl ProducerBuilder {
             handler: None,
             partitioner: None,
             interceptors: Vec::new(),
-            wrong: None,
         }
     }
 
@@ -118,10 +118,8 @@ impl ProducerBuilder {
     /// # Errors
     /// See [`ConfigError`]: an unknown name is one, and a setting that this client does not have yet.
     pub fn set(mut self, key: &str, value: &str) -> Result<Self, ConfigError> {
-        let set = apply(COMMON, &mut self.common, key, value)
-            .or_else(|| apply(PRODUCER, &mut self.settings, key, value))
-            .unwrap_or_else(|| Err(unknown(key, names(COMMON).chain(names(PRODUCER)))));
-        set.map(|()| self)
+        self.common.set(PRODUCER, &mut self.settings, key, value)?;
+        Ok(self)
     }
 
     /// Sets all settings in the text of a properties file.
@@ -135,13 +133,7 @@ impl ProducerBuilder {
     /// `bootstrap.servers`: `host:port` of some brokers, separated by commas. A wrong one is an error of
     /// [`build`](Self::build).
     pub fn bootstrap_servers(mut self, servers: &str) -> Self {
-        match bootstrap(servers) {
-            Ok(hosts) => self.common.bootstrap = hosts,
-            Err(allowed) => {
-                let (key, value) = ("bootstrap.servers".to_owned(), servers.to_owned());
-                self.wrong = Some(ConfigError::BadValue { key, value, allowed });
-            }
-        }
+        self.common.bootstrap = bootstrap_servers(servers);
         self
     }
 
@@ -229,8 +221,8 @@ impl ProducerBuilder {
         self
     }
 
-    /// The one handler of the results of records sent with a token. It runs on the producer's I/O thread: be brief, and do
-    /// not wait for a [`Delivery`](super::Delivery) of this producer, which would be for ever.
+    /// The one handler of the results of records sent with a token. It runs on the producer's I/O thread: what
+    /// [`send_then`](Producer::send_then) says of its callback holds here too.
     pub fn on_delivery(mut self, handler: impl Fn(u64, &DeliveryResult) + Send + Sync + 'static) -> Self {
         self.handler = Some(Arc::new(handler));
         self
@@ -257,20 +249,14 @@ impl ProducerBuilder {
     /// # Errors
     /// [`Error::Config`]; [`Error::Io`] when the operating system has no thread or event queue left.
     pub fn build(self) -> Result<Producer, Error> {
-        if let Some(wrong) = self.wrong {
-            return Err(wrong.into());
-        }
-        let Common { bootstrap, mut client, client_id, sockets } = self.common;
+        let Checked { bootstrap, hosts, mut client, sockets } = self.common.check()?;
         let settings = self.settings;
         let ProducerSettings { core: mut config, max_block, idempotence, max_in_flight, .. } = settings;
-        client.client_id = crate::intern(&client_id);
         client.max_in_flight = max_in_flight.unwrap_or(client.max_in_flight);
         config.compression_level = settings.levels.of(config.codec)?;
         // Not asked for, it is on wherever the other settings allow it.
         config.idempotence = idempotence
             .unwrap_or(config.acks == Acks::All && config.retries > 0 && client.max_in_flight <= 5);
-        let names: Vec<String> = bootstrap.iter().map(|(host, port)| host_port(host, *port)).collect();
-        let hosts = bootstrap.into_iter().map(|(host, port)| (Text::Owned(host.into()), port));
         let memory = ProducerMemory::owned(config.batch_size, config.codec != Codec::None);
         let core = core::Producer::new(client, config, hosts, memory).map_err(ConfigError::from)?;
         let core = match settings.transactional_id {
@@ -281,7 +267,7 @@ impl ProducerBuilder {
             None if settings.round_robin => Some(Box::new(RoundRobin::default()) as ThePartitioner),
             given => given,
         };
-        let room = Arc::new(Room::default());
+        let room = Arc::new(Condvar::new());
         let interceptors = Chain::new(self.interceptors);
         let hooks = Hooks { handler: self.handler, interceptors: interceptors.clone() };
         let work = Work::new(hooks, room.clone());
@@ -294,7 +280,7 @@ impl ProducerBuilder {
         )?;
         let drive: Weak<dyn Drive> = Arc::downgrade(&(shared.clone() as Arc<dyn Drive>));
         shared.lock().drive = Some(drive);
-        let handle = Handle { shared, room, interceptors, max_block, bootstrap: names, number: seed() };
+        let handle = Handle { shared, room, interceptors, max_block, bootstrap, number: seed() };
         Ok(Producer { handle: Arc::new(handle) })
     }
 }

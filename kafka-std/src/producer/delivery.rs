@@ -103,11 +103,15 @@ impl BatchState {
         self.drive.as_ref()?.upgrade()
     }
 
-    /// Sleeps until the outcome is there or the time is over.
+    /// Sleeps until the outcome is there or the time is over. In a callback of the same producer it would be for ever:
+    /// there it does not wait.
     #[cold]
     fn wait(&self, deadline: Option<Instant>) -> Option<&Outcome> {
         // If nobody does the I/O, this thread does: it need not be woken then.
         if let Some(drive) = self.drive() {
+            if drive.is_calling() {
+                return None;
+            }
             drive.drive(&|| self.outcome.get().is_some(), deadline);
         }
         let mut waiting = lock(&self.waiting);
@@ -162,17 +166,17 @@ impl Delivery {
     /// Blocks until the record is acknowledged or has failed, at most `delivery.timeout.ms` after it was sent.
     ///
     /// # Errors
-    /// See [`DeliveryError`].
+    /// See [`DeliveryError`]. In a callback of the same producer, whose thread cannot wait for itself, it is an error at
+    /// once where the result is not there yet: [`Cause::InCallback`].
     #[inline]
     pub fn wait(self) -> DeliveryResult {
         match self.batch.outcome.get().or_else(|| self.batch.wait(None)) {
             Some(_) => self.into_result(),
-            // Not reached: without a deadline the wait ends with an outcome.
-            None => Err(DeliveryError { record: self.into_metadata() }),
+            None => Err(DeliveryError { record: self.into_metadata(), in_callback: true }),
         }
     }
 
-    /// Like [`wait`](Self::wait), but gives up after `timeout`.
+    /// Like [`wait`](Self::wait), but gives up after `timeout`; at once in a callback of the same producer.
     ///
     /// # Errors
     /// The delivery itself when the time is over: it can be waited for again.
@@ -243,7 +247,7 @@ pub(super) fn result(batch: Handle<BatchState>, index: u32, timestamp: i64) -> D
     let record = RecordMetadata { batch, index, timestamp };
     match outcome {
         Some(Outcome::Acked { .. }) => Ok(record),
-        _ => Err(DeliveryError { record }),
+        _ => Err(DeliveryError { record, in_callback: false }),
     }
 }
 
@@ -310,12 +314,22 @@ impl fmt::Display for RecordMetadata {
 #[derive(Clone)]
 pub struct DeliveryError {
     record: RecordMetadata,
+    /// Nobody waited for the outcome.
+    in_callback: bool,
 }
 
 impl DeliveryError {
     #[inline]
     pub(super) fn set_place(&mut self, index: u32, timestamp: i64) {
         (self.record.index, self.record.timestamp) = (index, timestamp);
+    }
+
+    /// Why it is an error, for good: what becomes of the record later changes nothing.
+    fn outcome(&self) -> Option<Outcome> {
+        match self.in_callback {
+            true => Some(Outcome::Indeterminate(Cause::InCallback)),
+            false => self.record.batch.outcome_of(self.record.index),
+        }
     }
 
     /// The topic it was for.
@@ -331,15 +345,25 @@ impl DeliveryError {
     /// Whether it may be in the log: an attempt to send it had no answer. If not, it certainly is not there and never
     /// will be, so sending it again makes no duplicate.
     pub fn may_be_written(&self) -> bool {
-        !matches!(self.record.batch.outcome_of(self.record.index), Some(Outcome::NotWritten(_)))
+        !matches!(self.outcome(), Some(Outcome::NotWritten(_)))
     }
 
-    /// What went wrong.
+    /// What went wrong with this record: a broker that refuses a batch for some of its records names them, and the others
+    /// fail with [`Cause::BatchRefused`].
     pub fn cause(&self) -> Cause {
-        match self.record.batch.outcome_of(self.record.index) {
-            Some(Outcome::NotWritten(cause) | Outcome::Indeterminate(cause)) => cause,
+        match self.outcome() {
+            Some(Outcome::NotWritten(cause)) => {
+                self.returned().and_then(|part| part.cause(self.record.index)).unwrap_or(cause)
+            }
+            Some(Outcome::Indeterminate(cause)) => cause,
             _ => Cause::Closed,
         }
+    }
+
+    /// What the broker said of the record, or of all its batch, beside the code. From Kafka 2.4 on; not from all brokers,
+    /// and not about all errors.
+    pub fn message(&self) -> Option<&str> {
+        self.returned()?.message(self.record.index)
     }
 
     /// The record itself, where it certainly is not in the log: to be sent again, or to be kept. `None` where it may be
@@ -347,12 +371,16 @@ impl DeliveryError {
     ///
     /// The bytes of a failed batch are kept as long as an error of one of its records is, outside of `buffer.memory`.
     pub fn record(&self) -> Option<OwnedRecord> {
+        self.returned()?.record(self.record.index, self.topic(), self.partition())
+    }
+
+    /// What came back of the batch, or of its part that the record was in, where it is not in the log.
+    fn returned(&self) -> Option<&Returned> {
         let RecordMetadata { batch, index, .. } = &self.record;
         if self.may_be_written() {
             return None;
         }
-        let returned = batch.returned.get()?.iter().rev().find(|part| part.first() <= *index)?;
-        returned.record(*index, self.topic(), self.partition())
+        batch.returned.get()?.iter().rev().find(|part| part.first() <= *index)
     }
 
     /// The broker's error code, where a broker answered.
@@ -366,7 +394,7 @@ impl DeliveryError {
     /// Whether sending the record again, later, can succeed without anybody changing something.
     pub fn is_retriable(&self) -> bool {
         match self.cause() {
-            Cause::TimedOut | Cause::Disconnected => true,
+            Cause::TimedOut | Cause::Disconnected | Cause::BatchRefused => true,
             Cause::Broker(code) => code.is_retriable(),
             _ => false,
         }
@@ -379,6 +407,7 @@ impl fmt::Debug for DeliveryError {
             .field("topic", &self.topic())
             .field("partition", &self.partition())
             .field("cause", &self.cause())
+            .field("message", &self.message())
             .field("may_be_written", &self.may_be_written())
             .finish()
     }
@@ -387,7 +416,11 @@ impl fmt::Debug for DeliveryError {
 impl fmt::Display for DeliveryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let fate = if self.may_be_written() { "it may have been written" } else { "it was not written" };
-        write!(f, "record for {}-{}: {}; {fate}", self.topic(), self.partition(), self.cause())
+        write!(f, "record for {}-{}: {}", self.topic(), self.partition(), self.cause())?;
+        if let Some(message) = self.message() {
+            write!(f, ": {message}")?;
+        }
+        write!(f, "; {fate}")
     }
 }
 

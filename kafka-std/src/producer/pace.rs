@@ -53,7 +53,7 @@ impl Producer {
     /// Lets the network catch up, for `max.block.ms` at most. What the caller sent is in its batch already.
     #[cold]
     pub(super) fn hold(&self) {
-        if self.handle.room.is_calling() {
+        if self.handle.shared.is_calling() {
             return;
         }
         let deadline = deadline_in(self.handle.max_block);
@@ -66,7 +66,7 @@ impl Producer {
         while state.is_behind() && deadline.is_none_or(|d| std::time::Instant::now() < d) {
             let before = state.core.slots_in_use();
             state.pace.held += 1;
-            state = wait_until(&self.handle.room.condition, state, deadline_in(STALLED));
+            state = wait_until(&self.handle.room, state, deadline_in(STALLED));
             state.pace.held -= 1;
             if state.core.slots_in_use() >= before {
                 state.pace.end();

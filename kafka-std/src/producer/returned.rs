@@ -1,10 +1,11 @@
 //! Records that come back: those of a batch that is certainly not in the log.
 //!
 //! The batch as it lies in the pool is copied once when it fails, if anybody can still ask for it. Nothing is done for
-//! a batch that succeeds, and nothing per record.
+//! a batch that succeeds, and nothing per record. With it is kept what the broker said of single records.
 
 use std::sync::OnceLock;
 
+use kafka_client_core::producer::{self as core, RecordError, SendError as Cause};
 use kafka_proto::compress::{Limit, Workspace};
 use kafka_proto::record::{Batch, batches};
 
@@ -60,11 +61,38 @@ pub(super) struct Returned {
     bytes: Box<[u8]>,
     /// The records of a compressed one, once somebody asked.
     plain: OnceLock<Vec<u8>>,
+    /// The records that made the broker refuse it, where it named them: index, error, what it said.
+    rejected: Vec<(u32, Cause, Option<Box<str>>)>,
+    /// What the broker said of all of it.
+    refusal: Option<Box<str>>,
 }
 
 impl Returned {
-    pub(super) fn new(first: u32, bytes: &[u8]) -> Returned {
-        Returned { first, bytes: bytes.into(), plain: OnceLock::new() }
+    /// What the core still knows of a delivery that says `NotWritten`.
+    pub(super) fn of(producer: &mut core::Producer<'_>, delivery: &core::Delivery) -> Returned {
+        let owned = |e: RecordError<'_>| (e.index, e.error, e.message.map(Box::from));
+        Returned {
+            first: delivery.first,
+            rejected: producer.record_errors(delivery).map(owned).collect(),
+            refusal: producer.refusal(delivery).map(Box::from),
+            bytes: producer.returned(delivery).unwrap_or_default().into(),
+            plain: OnceLock::new(),
+        }
+    }
+
+    /// What the record at `index` of the whole batch failed with, where it is not the same for all of them.
+    pub(super) fn cause(&self, index: u32) -> Option<Cause> {
+        let named = self.rejected.iter().find(|(i, ..)| *i == index).map(|(_, cause, _)| *cause);
+        named.or((!self.rejected.is_empty()).then_some(Cause::BatchRefused))
+    }
+
+    /// What the broker said of the record at `index`, or else of the batch.
+    pub(super) fn message(&self, index: u32) -> Option<&str> {
+        if self.cause(index) == Some(Cause::BatchRefused) {
+            return None;
+        }
+        let named = self.rejected.iter().find(|(i, ..)| *i == index);
+        named.and_then(|(.., message)| message.as_deref()).or(self.refusal.as_deref())
     }
 
     pub(super) fn first(&self) -> u32 {

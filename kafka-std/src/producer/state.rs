@@ -1,12 +1,11 @@
 //! What lies under the producer's lock: the core's producer, and per batch whom to tell of its end.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Weak};
 use std::task::Waker;
 
 use kafka_client_core::metadata::TopicId;
-use kafka_client_core::producer::{self as core, AppendError, Appended, Outcome, Progress, Seal};
+use kafka_client_core::producer::{self as core, AppendError, Appended, Mark, Outcome, Progress, Seal};
 use kafka_client_core::time::{Duration, Instant};
 use kafka_proto::record::NewRecord;
 
@@ -17,8 +16,8 @@ use super::record::Topic;
 use super::returned::Returned;
 use super::shared::{Handle, Owner};
 use crate::clock::{Clock, Ticks};
-use crate::io::{Client, Drive, thread_number};
-use crate::sync::{Signal, keep_waker, wake_all};
+use crate::io::{Client, Drive};
+use crate::sync::{Seat, Signal, Wakers, wake_all};
 
 /// Where a record was put: its batch's slot, and its place in the batch.
 #[derive(Clone, Copy)]
@@ -27,21 +26,10 @@ pub(super) struct Place {
     pub(super) index: u32,
 }
 
-/// Threads and tasks that wait for room in the pool, or for a topic's partitions.
-#[derive(Debug, Default)]
-pub(super) struct Room {
-    pub(super) condition: Condvar,
-    /// The thread that calls the application's code at the moment, by its number; 0 for none.
-    pub(super) calling: AtomicU64,
-    /// Nothing is sent any more: the thread has ended.
-    pub(super) dead: AtomicBool,
-}
-
-impl Room {
-    /// Whether this is the producer's own thread, in a call of the application's code: it cannot wait for itself.
-    pub(super) fn is_calling(&self) -> bool {
-        self.calling.load(Ordering::Relaxed) == thread_number()
-    }
+/// Somebody waits for all batches up to the mark.
+pub(super) struct Flush {
+    pub(super) mark: Mark,
+    pub(super) done: Arc<Signal>,
 }
 
 /// What the I/O thread carries between the lock and the outside.
@@ -53,7 +41,7 @@ pub(crate) struct Work {
     /// Listeners that were told, for their memory.
     told: Vec<Listeners>,
     hooks: Hooks,
-    room: Arc<Room>,
+    room: Arc<Condvar>,
     notify_room: bool,
     wakers: Vec<Waker>,
     signals: Vec<Arc<Signal>>,
@@ -64,7 +52,7 @@ pub(crate) struct Work {
 }
 
 impl Work {
-    pub(super) fn new(hooks: Hooks, room: Arc<Room>) -> Work {
+    pub(super) fn new(hooks: Hooks, room: Arc<Condvar>) -> Work {
         let calls_back = hooks.handler.is_some() || hooks.interceptors.is_some();
         Work {
             seals: Vec::new(),
@@ -112,12 +100,13 @@ pub(crate) struct State {
     has_closures: bool,
     /// Deliveries whose listeners are being told.
     telling: u32,
-    /// Threads that sleep on `Room::condition`.
+    /// Threads that sleep until there is room in the pool, or a topic's partitions are known, or the transaction is settled.
     pub(super) blocked: u32,
     pub(super) pace: Pace,
     /// Who sends is too far ahead of the network. Set with each new batch.
     pub(super) ahead: bool,
-    room_wakers: Vec<Waker>,
+    /// Tasks that wait for the same.
+    room_wakers: Wakers,
     /// When the first of these tasks has waited long enough.
     room_deadline: Instant,
     /// Batches that ended since somebody was woken, and whether anything else happened.
@@ -125,9 +114,12 @@ pub(crate) struct State {
     happened: bool,
     /// The state of the transaction when somebody was last woken.
     settled: core::TransactionState,
-    pub(super) flushes: Vec<Arc<Signal>>,
-    pub(super) closes: Vec<Arc<Signal>>,
+    pub(super) flushes: Vec<Flush>,
+    /// Up to here all batches are resolved, and their listeners were told as soon as `telling` is 0.
+    told: Mark,
+    /// The thread has ended: nothing is sent any more.
     pub(super) dead: bool,
+    pub(super) ended: Arc<Signal>,
     /// For who waits for a batch.
     pub(super) drive: Option<Weak<dyn Drive>>,
 }
@@ -168,14 +160,15 @@ impl State {
             blocked: 0,
             pace: Pace::default(),
             ahead: false,
-            room_wakers: Vec::new(),
+            room_wakers: Wakers::default(),
             room_deadline: Instant::NEVER,
             released: 0,
             happened: false,
             settled: core::TransactionState::Off,
             flushes: Vec::new(),
-            closes: Vec::new(),
+            told: Mark::default(),
             dead: false,
+            ended: Arc::default(),
             drive: None,
         }
     }
@@ -315,32 +308,31 @@ impl State {
         }
     }
 
-    /// Whether everything that a flush waits for is resolved and its listeners were told.
-    pub(super) fn is_flushed(&self) -> bool {
-        self.telling == 0 && self.core.is_flushed()
+    /// Whether all batches up to the mark are resolved and their listeners were told.
+    pub(super) fn is_flushed(&self, mark: Mark) -> bool {
+        self.telling == 0 && self.told >= mark
     }
 
-    /// Wakes a task when something happened, and at the deadline.
-    pub(super) fn await_room(&mut self, waker: &Waker, deadline: Instant) {
-        keep_waker(&mut self.room_wakers, waker);
+    /// Wakes a task when something happened, and at the deadline. What it returns is to be dropped without the lock.
+    #[must_use = "to be dropped without the lock"]
+    pub(super) fn await_room(&mut self, seat: &mut Seat, waker: &Waker, deadline: Instant) -> Option<Waker> {
         self.room_deadline = self.room_deadline.min(deadline);
+        self.room_wakers.keep(seat, waker)
     }
 
-    /// Keeps the records of a batch that is not in the log for who may ask for them.
+    /// Keeps what is known of a batch that is not in the log, its records foremost, for who may ask.
     #[cold]
     fn hand_back(&mut self, delivery: &core::Delivery) {
         let listeners = self.listeners.get_mut(delivery.batch.slot()).filter(|l| l.anybody());
-        if let Some(listeners) = listeners
-            && let Some(bytes) = self.core.returned(delivery)
-        {
-            listeners.hand_back(Returned::new(delivery.first, bytes));
+        if let Some(listeners) = listeners {
+            listeners.hand_back(Returned::of(&mut self.core, delivery));
         }
     }
 
     fn notify_room(&mut self, work: &mut Work) {
         if self.blocked > 0 || !self.room_wakers.is_empty() {
             work.notify_room |= self.blocked > 0;
-            work.wakers.append(&mut self.room_wakers);
+            work.wakers.extend(self.room_wakers.take());
         }
         self.room_deadline = Instant::NEVER;
         self.released = 0;
@@ -354,6 +346,10 @@ impl Client for State {
 
     fn machine(&mut self) -> &mut Self::Machine {
         &mut self.core
+    }
+
+    fn wakers(&mut self) -> &mut Wakers {
+        &mut self.room_wakers
     }
 
     fn hand_in(&mut self, now: Instant, work: &mut Work, happened: bool) {
@@ -375,9 +371,8 @@ impl Client for State {
             self.take_seals(now, work);
         }
         // Before new ends are taken: those of the turn before were told, and their slots are free.
-        if !self.flushes.is_empty() && self.is_flushed() && !self.core.has_resolved() {
-            work.signals.append(&mut self.flushes);
-        }
+        let told = self.told;
+        work.signals.extend(self.flushes.extract_if(.., |flush| flush.mark <= told).map(|flush| flush.done));
         while let Some(delivery) = self.core.poll_delivery() {
             if let Outcome::NotWritten(_) = delivery.outcome {
                 self.hand_back(&delivery);
@@ -387,6 +382,7 @@ impl Client for State {
             work.ended.push((delivery, listeners.unwrap_or_default()));
             self.telling += 1;
         }
+        self.told = self.core.resolved_to();
         if self.released >= RELEASED_ENOUGH {
             self.notify_room(work);
         }
@@ -398,9 +394,6 @@ impl Client for State {
         for seal in &mut work.seals {
             seal.run();
         }
-        if work.calls_back {
-            work.room.calling.store(thread_number(), Ordering::Relaxed);
-        }
         for (delivery, listeners) in &mut work.ended {
             let mut listeners = std::mem::take(listeners);
             work.waited = tell(delivery.outcome, &mut listeners, &work.hooks).or(work.waited);
@@ -410,9 +403,8 @@ impl Client for State {
             // What was under way is anybody's guess.
             tell(Outcome::Indeterminate(core::SendError::Closed), &mut listeners, &work.hooks);
         }
-        work.room.calling.store(0, Ordering::Relaxed);
         if std::mem::take(&mut work.notify_room) {
-            work.room.condition.notify_all();
+            work.room.notify_all();
         }
         wake_all(work.wakers.drain(..));
         work.signals.drain(..).for_each(|signal| signal.set());
@@ -465,14 +457,13 @@ impl Client for State {
 
     fn end(&mut self, work: &mut Work) {
         self.dead = true;
-        work.room.dead.store(true, Ordering::Release);
         // What the thread failed at is not tried again.
         work.seals.clear();
         // There are some only when the thread failed. They are told without the lock, as all others.
         work.lost.extend(self.listeners.iter_mut().filter(|l| l.state.is_some()).map(std::mem::take));
         self.notify_room(work);
         work.notify_room = true;
-        work.signals.append(&mut self.flushes);
-        work.signals.append(&mut self.closes);
+        work.signals.extend(self.flushes.drain(..).map(|flush| flush.done));
+        work.signals.push(self.ended.clone());
     }
 }

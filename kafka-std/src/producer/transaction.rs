@@ -12,6 +12,7 @@ use super::state::State;
 use super::{Producer, host_port};
 use crate::clock::tick;
 use crate::error::{TransactionError, Unavailable};
+use crate::io::Waiter;
 use crate::sync::wait_until;
 
 /// The group whose offsets become part of a transaction, and the member that read them (KIP-447).
@@ -216,11 +217,11 @@ impl Producer {
             if let Some(result) = self.settlement(&state, what, begin) {
                 return result;
             }
-            if self.handle.room.is_calling() {
+            if self.handle.shared.is_calling() {
                 return Err(self.unsettled(&state, what, begin.elapsed()));
             }
             state.blocked += 1;
-            state = wait_until(&self.handle.room.condition, state, deadline);
+            state = wait_until(&self.handle.room, state, deadline);
             state.blocked -= 1;
         }
     }
@@ -228,6 +229,7 @@ impl Producer {
     async fn settled(&self, begun: Result<(), TransactionError>, what: &str) -> Result<(), TransactionError> {
         begun?;
         let begin = StdInstant::now();
+        let mut waiter = Waiter::new(&self.handle.shared);
         std::future::poll_fn(|cx: &mut Context<'_>| {
             let shared = &*self.handle.shared;
             let mut state = shared.lock();
@@ -237,10 +239,13 @@ impl Producer {
             let (now, _) = state.ticks.at(tick(), &shared.clock);
             let left = self.handle.max_block.saturating_sub(begin.elapsed());
             let left = u64::try_from(left.as_micros()).unwrap_or(u64::MAX);
-            state.await_room(cx.waker(), now + kafka_client_core::time::Duration(left));
+            let deadline = now + kafka_client_core::time::Duration(left);
+            let replaced = state.await_room(&mut waiter.seat, cx.waker(), deadline);
             // Its deadline may be earlier than what the thread sleeps for.
-            if state.wake() {
-                drop(state);
+            let wake = state.wake();
+            drop(state);
+            drop(replaced);
+            if wake {
                 shared.wake();
             }
             Poll::Pending

@@ -215,6 +215,21 @@ impl Cluster {
         Ok(())
     }
 
+    /// Sets a topic's setting, as IncrementalAlterConfigs does. False: there is no such topic, or the value is impossible.
+    pub fn configure_topic(&mut self, name: &str, key: &str, value: &str) -> bool {
+        let Self { topics, config, .. } = self;
+        let Some(topic) = topics.named_mut(name) else { return false };
+        let before = topic.config.insert(key.to_owned(), value.to_owned());
+        let possible = topic.apply_config(config).is_ok();
+        if !possible {
+            match before {
+                Some(before) => topic.config.insert(key.to_owned(), before),
+                None => topic.config.remove(key),
+            };
+        }
+        possible
+    }
+
     pub(crate) fn spread(&self, from: i32, count: i32, replication: i16) -> Vec<Vec<i32>> {
         let count = count.min(self.config.max_partitions.saturating_add(1) as i32);
         let mut nodes = self.alive_nodes();
@@ -243,9 +258,11 @@ impl Cluster {
     fn serve_frame(&mut self, conn: ConnId, node: i32, frame: &[u8]) -> Result<(), Hangup> {
         let (header, body) = decode_request_header(frame)?;
         let (mut fate, mut forced, mut forced_after) = (Fate::Answer, None, None);
+        let mut forced_index = None;
         match self.faults.take(header.api_key, node) {
             None => {}
             Some(Action::Error(code)) => forced = Some(code),
+            Some(Action::ErrorOfRecord(code, index)) => (forced, forced_index) = (Some(code), Some(index)),
             Some(Action::ErrorAfter(code)) => forced_after = Some(code),
             Some(Action::CloseBefore) => return Err(Hangup(String::new())),
             Some(Action::CloseAfter) => fate = Fate::Close,
@@ -267,7 +284,7 @@ impl Cluster {
             forced = forced.or(forced_after.take());
         }
         let version = header.api_version;
-        self.route(&Rq { ticket, version, node, forced, forced_after, client_id, body })
+        self.route(&Rq { ticket, version, node, forced, forced_index, forced_after, client_id, body })
     }
 
     /// Goes on with everything that the last step made possible.

@@ -13,6 +13,8 @@ use crate::topics::TopicId;
 pub enum Action {
     /// It is answered with this error wherever the answer has a place for it; nothing is done.
     Error(ErrorCode),
+    /// As [`Action::Error`], and the answer to Produce names the record at this index of each batch (KIP-467).
+    ErrorOfRecord(ErrorCode, i32),
     /// It is done, and answered with this error (Produce and EndTxn; elsewhere as [`Action::Error`]).
     ErrorAfter(ErrorCode),
     /// The connection closes before anything is done.
@@ -226,6 +228,11 @@ impl Cluster {
         self.faults.coordinators_loading_until = until;
     }
 
+    /// The feature `transaction.version` is finalized at this level, 0 to 2; it only goes up.
+    pub fn upgrade_transactions(&mut self, level: i16) {
+        self.config.transaction_version = level.clamp(self.config.transaction_version, 2);
+    }
+
     /// All coordinators move on to the next node.
     pub fn move_coordinators(&mut self) {
         self.nodes
@@ -274,6 +281,18 @@ impl Cluster {
         let bytes = self.partition_of(topic, partition).and_then(|p| p.log.batch_bytes_mut(offset));
         let found = bytes.and_then(|bytes| bytes.get_mut(byte));
         found.map(|b| *b ^= 1).is_some()
+    }
+
+    /// Appends a batch as it is, whatever is in it: only its header has to be right.
+    pub fn forge(&mut self, topic: &str, partition: i32, bytes: &[u8]) -> bool {
+        let (now, lag) = (self.now, self.config.replication_lag_us);
+        let Some(Ok(batch)) = kafka_proto::record::batches(bytes).next() else { return false };
+        let forged = self.partition_of(topic, partition).map(|p| p.append(bytes, batch.header(), now, lag));
+        self.woken_by(topic, partition);
+        if let (Some((_, Some(at))), Some(id)) = (forged, self.topics.id(topic)) {
+            self.timers.set(at, Timer::Replicate(id, partition));
+        }
+        forged.is_some()
     }
 
     fn partition_of(&mut self, topic: &str, partition: i32) -> Option<&mut Partition> {

@@ -29,6 +29,7 @@ mod inspect;
 mod log;
 mod partition;
 mod producer_state;
+mod record_check;
 mod request;
 mod rng;
 mod sasl;

@@ -14,6 +14,8 @@ pub(crate) struct Rq<'a> {
     pub node: i32,
     /// An error that a fault wants answered, nothing done.
     pub forced: Option<ErrorCode>,
+    /// The record of each batch that it is said to be about.
+    pub forced_index: Option<i32>,
     /// An error that a fault wants answered after it was done.
     pub forced_after: Option<ErrorCode>,
     pub client_id: &'a str,

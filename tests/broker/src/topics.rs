@@ -6,6 +6,7 @@ use kafka_proto::ErrorCode;
 
 use crate::config::{Config, Release};
 use crate::partition::Partition;
+use crate::record_check::Demands;
 use crate::rng::Rng;
 
 /// A topic's identity; a recreated topic gets another.
@@ -31,6 +32,7 @@ pub struct Topic {
     pub log_append_time: bool,
     /// `min.insync.replicas`.
     pub min_insync_replicas: usize,
+    pub(crate) demands: Demands,
 }
 
 impl Topic {
@@ -57,9 +59,24 @@ impl Topic {
             Some("LogAppendTime") => true,
             Some(_) => return Err("message.timestamp.type".into()),
         };
+        let limit = |key: &str| match self.config.get(key).map(|v| v.parse::<i64>()) {
+            None => Ok(None),
+            Some(Ok(ms @ 0..)) => Ok(Some(ms)),
+            Some(_) => Err(key.to_owned()),
+        };
+        let policy = self.config.get("cleanup.policy").map_or("delete", String::as_str);
+        if !policy.split(',').all(|p| matches!(p.trim(), "delete" | "compact")) {
+            return Err("cleanup.policy".into());
+        }
+        let demands = Demands {
+            keys: policy.contains("compact"),
+            before_ms_max: limit("message.timestamp.before.max.ms")?,
+            after_ms_max: limit("message.timestamp.after.max.ms")?,
+        };
         self.max_message_bytes = max_message_bytes;
         self.min_insync_replicas = min_insync_replicas;
         self.log_append_time = log_append_time;
+        self.demands = demands;
         let retention = u64::try_from(retention).unwrap_or(u64::MAX).min(defaults.retention_bytes);
         self.partitions.iter_mut().for_each(|p| p.log.retention_bytes = retention);
         Ok(())
@@ -151,6 +168,7 @@ impl Topics {
             max_message_bytes: config.max_message_bytes,
             log_append_time: false,
             min_insync_replicas: config.min_insync_replicas,
+            demands: Demands::default(),
         };
         topic.apply_config(config).map_err(|_| ErrorCode::INVALID_CONFIG)?;
         self.partitions = total;

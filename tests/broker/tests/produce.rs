@@ -5,7 +5,7 @@ mod common;
 use common::{Bench, Fetch, Message, batch, fetched, plain, produced, stamped};
 use kafka_broker::{Action, Config, Release};
 use kafka_proto::messages::*;
-use kafka_proto::record::Stamp;
+use kafka_proto::record::{BatchBuilder, NewRecord, Stamp};
 use kafka_proto::{ApiKey, Array, ErrorCode, Records, Uuid};
 
 #[test]
@@ -306,4 +306,57 @@ fn the_whole_broker_keeps_within_its_limit() {
     assert!(partitions.iter().all(|p| p.log.start_offset() > 0 && p.log.end_offset() == 250));
     let start = partitions[0].log.start_offset();
     assert!(!b.fetch(0, 0, start).values().is_empty());
+}
+
+/// A batch of records that have a key, or not, with these timestamps.
+fn keyed(records: &[(Option<&[u8]>, i64)]) -> Vec<u8> {
+    let mut memory = vec![0; 61 + 40 * records.len()];
+    let mut builder = BatchBuilder::new();
+    for (key, timestamp) in records {
+        let record =
+            NewRecord { key: *key, value: Some(b"v"), timestamp: *timestamp, ..NewRecord::default() };
+        builder.append(&mut memory, &record).unwrap();
+    }
+    let len = builder.finish(&mut memory, &Stamp::NONE);
+    memory.truncate(len);
+    memory
+}
+
+#[test]
+fn records_that_a_topic_does_not_take_are_named_and_refuse_their_batch() {
+    let mut b = Bench::single();
+    assert!(b.cluster.configure_topic("t", "cleanup.policy", "compact,delete"));
+    assert!(
+        !b.cluster.configure_topic("t", "cleanup.policy", "shrink"),
+        "an impossible value changes nothing"
+    );
+    let now = b.cluster.config().wall_clock_ms + b.now as i64 / 1000;
+    let refused = |cluster: &mut Bench, bytes: &[u8]| {
+        let conn = cluster.conn(0);
+        cluster.send_produce(conn, 0, -1, bytes, None);
+        let body = cluster.take(conn).unwrap();
+        let response = ProduceResponse::decode(11, &body).unwrap();
+        let row = response.responses.first().unwrap().partition_responses.first().unwrap();
+        let named: Vec<i32> = row.record_errors.iter().map(|e| e.batch_index).collect();
+        let first = row.record_errors.first().and_then(|e| e.batch_index_error_message).map(str::to_owned);
+        (row.error_code, named, first.unwrap_or_default(), row.error_message.is_some())
+    };
+    let some: Option<&[u8]> = Some(b"k");
+    let keyless = keyed(&[(some, now), (None, now), (some, now), (None, now)]);
+    let why = "Compacted topic cannot accept message without key in topic partition t-0".to_owned();
+    assert_eq!(refused(&mut b, &keyless), (ErrorCode::INVALID_RECORD, vec![1, 3], why, true));
+    assert_eq!(refused(&mut b, &keyed(&[(some, now), (Some(b""), 0)])).0, ErrorCode::NONE);
+
+    for (key, value) in [("message.timestamp.before.max.ms", "1000"), ("message.timestamp.after.max.ms", "0")]
+    {
+        assert!(b.cluster.configure_topic("t", key, value));
+        assert!(!b.cluster.configure_topic("t", key, "-1"));
+    }
+    let timed = keyed(&[(some, now - 1001), (some, -1), (some, now - 900), (some, now + 5000)]);
+    let (code, named, why, _) = refused(&mut b, &timed);
+    assert_eq!((code, named), (ErrorCode::INVALID_TIMESTAMP, vec![0, 3]));
+    assert!(why.starts_with(&format!("Timestamp {} of message with offset 0 is out of range", now - 1001)));
+    // The broker's own time is never out of range.
+    assert!(b.cluster.configure_topic("t", "message.timestamp.type", "LogAppendTime"));
+    assert_eq!(refused(&mut b, &timed).0, ErrorCode::NONE);
 }

@@ -137,9 +137,12 @@ impl<'m> ConsumerApp<'m> {
             let number = self.topics.iter().find(|(id, ..)| *id == batch.topic).map_or(u16::MAX, |t| t.1);
             let place = (number, batch.partition);
             for record in batch.records() {
-                let Ok(record) = record else {
-                    self.unreadable.push(format!("{place:?}: a record that does not decode"));
-                    break;
+                let record = match record {
+                    Ok(record) => record,
+                    Err(error) => {
+                        self.unreadable.push(error.to_string());
+                        break;
+                    }
                 };
                 let id = record.value.and_then(identify).map_or(u64::MAX, |(id, _)| id);
                 let digest = digest(record.key, record.value);

@@ -26,7 +26,7 @@ impl Run<'_> {
         let who = self.world.history.participant(&name);
         promise(&mut self.world, who, &spec, &self.swarm);
         let nodes = self.world.cluster.nodes().len() as i32;
-        let hosts = (0..nodes).filter_map(|n| Some((Text::copied(&host_name(n))?, 9092)));
+        let hosts = (0..nodes).map(|n| (Text::from(host_name(n)), 9092));
         let mut config = spec.client;
         config.seed = self.rng.next();
         let producer = match Producer::new(config, spec.config, hosts, owned(&spec)) {

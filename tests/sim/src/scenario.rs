@@ -97,7 +97,7 @@ impl<'m> World<'m> {
         bootstrap: &[&str],
     ) -> usize {
         let index = self.clients.len();
-        let hosts: Vec<_> = bootstrap.iter().filter_map(|name| Some((Text::copied(name)?, 9092))).collect();
+        let hosts: Vec<_> = bootstrap.iter().map(|name| (Text::from((*name).to_owned()), 9092)).collect();
         let producer = match Producer::new(client, config, hosts, memory) {
             Ok(producer) => producer,
             Err(error) => panic!("an impossible configuration: {error}"),
@@ -141,7 +141,7 @@ impl<'m> World<'m> {
     ) -> usize {
         let index = self.clients.len();
         let nodes = self.cluster.nodes().len() as i32;
-        let hosts: Vec<_> = (0..nodes).filter_map(|n| Some((Text::copied(&host_name(n))?, 9092))).collect();
+        let hosts: Vec<_> = (0..nodes).map(|n| (Text::from(host_name(n)), 9092)).collect();
         let consumer = match Consumer::new(client, config, hosts, memory) {
             Ok(consumer) => consumer,
             Err(error) => panic!("an impossible configuration: {error}"),

@@ -42,9 +42,9 @@ impl<'m> World<'m> {
         with: &Transactional<'_>,
     ) -> ProducerApp<'m> {
         let nodes = self.cluster.nodes().len() as i32;
-        let hosts = (0..nodes).filter_map(|n| Some((Text::copied(&host_name(n))?, 9092)));
+        let hosts = (0..nodes).map(|n| (Text::from(host_name(n)), 9092));
         let producer = Producer::new(client, config, hosts, memory);
-        let id = Text::copied(with.id).unwrap_or_default();
+        let id = Text::from(with.id.to_owned());
         let producer = match producer.and_then(|p| p.transactional(id, with.timeout)) {
             Ok(producer) => producer,
             Err(error) => panic!("an impossible configuration: {error}"),

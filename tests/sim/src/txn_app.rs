@@ -159,7 +159,7 @@ impl ProducerApp<'_> {
         let Some((name, group, Some(from))) = txn.copier.clone() else { return };
         let to = from + count;
         txn.copying = (from, to);
-        let Some(group_id) = Text::copied(&name) else { return };
+        let group_id = Text::from(name);
         let metadata = GroupMetadata { group_id, generation: -1, ..GroupMetadata::default() };
         match self.producer.send_offset(&metadata, topic, 0, to) {
             Ok(()) => {

@@ -451,5 +451,8 @@ fn an_acknowledgement_beside_a_topic_that_is_gone_counts() {
     w.drain_cluster();
     w.settle(p, 5_000);
     assert_eq!(w.logged("u", 0), ids[1..], "once");
+    // It was in the log of the one before, and the answer says so.
+    assert_eq!(w.logged("t", 0), [], "not sent again");
+    assert!(w.all_acked(p, &ids));
     assert_eq!(w.connections_begun(), begun, "the answer was to what was asked");
 }

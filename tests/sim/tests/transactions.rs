@@ -358,3 +358,30 @@ fn a_coordinator_without_room_is_no_reason_to_spin() {
         w.assert_sound();
     }
 }
+
+/// The cluster is upgraded while a transaction is open: it ends by the rules it began with (KIP-890).
+#[test]
+fn the_protocol_of_a_transaction_is_that_of_its_beginning() {
+    let (mut w, p) = one_transactional(Config { transaction_version: 0, ..cluster(1, 3) });
+    let added = |w: &World<'_>| w.wire.requests.get(&ApiKey::ADD_PARTITIONS_TO_TXN.0).copied().unwrap_or(0);
+    w.transact(p, &[0]);
+    w.begin(p);
+    w.send_one(p, Some(0), 0);
+    w.settle(p, 1_000);
+    let before = added(&w);
+    // The client is told when it connects again.
+    w.cluster.upgrade_transactions(2);
+    w.cluster.drop_connections(0);
+    w.drain_cluster();
+    w.run_ms(1_000);
+    w.send_one(p, Some(1), 0);
+    w.settle(p, 3_000);
+    assert_eq!(added(&w), before + 1, "each partition of the open one is added");
+    w.commit(p);
+    w.reach_step(p, Step::Idle, 3_000);
+    w.transact(p, &[2]);
+    assert_eq!(added(&w), before + 1, "of the next one the cluster adds them itself");
+    assert_eq!(committed(&mut w), 3);
+    assert_eq!(w.verdict(), []);
+    w.assert_sound();
+}

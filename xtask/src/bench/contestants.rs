@@ -4,7 +4,7 @@ use std::path::Path;
 
 use kafka_cluster::Version;
 
-use super::workloads::{Measure, Workload};
+use super::workloads::{Measure, Table, Workload};
 use crate::shell::{Result, Shell, cargo, root};
 use crate::tools::GO_INSTALLED;
 
@@ -12,15 +12,29 @@ use crate::tools::GO_INSTALLED;
 pub struct Contestant {
     pub name: &'static str,
     pub command: Vec<String>,
+    /// What its environment has besides.
+    pub env: &'static [(&'static str, &'static str)],
 }
 
 impl Contestant {
-    /// The floor is no client: it neither compresses, nor waits, nor rests.
     pub fn can(&self, work: &Workload) -> bool {
+        // The floor is no client: it neither compresses, nor waits, nor rests.
         let simple = work.compression == "none" && work.mode != "e2e" && work.measure != Measure::Idle;
-        self.name != FLOOR || simple
+        match work.table {
+            Table::Clients => self.env.is_empty() && (self.name != FLOOR || simple),
+            Table::Ways => self.name == THIS || self.name == FLOOR || !self.env.is_empty(),
+            Table::Partitions => self.name == THIS,
+        }
     }
 }
+
+/// This client otherwise used: see `kafka-bench`.
+const WAYS: [(&str, &[(&str, &str)]); 4] = [
+    ("send_all", &[("SEND", "all")]),
+    ("send_with", &[("SEND", "token")]),
+    ("2-threads", &[("THREADS", "2")]),
+    ("4-threads", &[("THREADS", "4")]),
+];
 
 /// The name of this client in the table.
 pub const THIS: &str = "this";
@@ -68,9 +82,12 @@ fn java() -> Result<Vec<String>> {
 pub fn build(wanted: impl Fn(&str) -> bool) -> Result<Vec<Contestant>> {
     rust("sink", "")?;
     let mut all = vec![
-        Contestant { name: THIS, command: vec![path("target/release/kafka-bench")] },
-        Contestant { name: FLOOR, command: rust("floor", "")? },
+        Contestant { name: THIS, command: vec![path("target/release/kafka-bench")], env: &[] },
+        Contestant { name: FLOOR, command: rust("floor", "")?, env: &[] },
     ];
+    for (name, env) in WAYS {
+        all.push(Contestant { name, command: vec![path("target/release/kafka-bench")], env });
+    }
     type Build = fn() -> Result<Vec<String>>;
     let others: [(&'static str, Build); 5] = [
         ("rskafka", || rust("rskafka", "--features rskafka")),
@@ -81,7 +98,7 @@ pub fn build(wanted: impl Fn(&str) -> bool) -> Result<Vec<Contestant>> {
     ];
     for (name, build) in others.into_iter().filter(|(name, _)| wanted(name)) {
         match build() {
-            Ok(command) => all.push(Contestant { name, command }),
+            Ok(command) => all.push(Contestant { name, command, env: &[] }),
             Err(error) => println!("without {name}: {}", reason(&error.to_string())),
         }
     }

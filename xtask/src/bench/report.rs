@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Write;
 
 use super::contestants::{FLOOR, THIS};
-use super::workloads::{Measure, Workload};
+use super::workloads::{Measure, TABLES, Table, Workload};
 
 /// A number of a line of JSON without nesting.
 pub fn field(line: &str, name: &str) -> Option<f64> {
@@ -95,43 +95,57 @@ impl Report {
         *best = best.best(result);
     }
 
-    fn row(&self, what: &str, unit: &str, cell: impl Fn(&str) -> Option<String>) -> String {
-        let cells: Vec<String> = self.names.iter().map(|name| cell(name).unwrap_or("–".to_owned())).collect();
-        format!("| {what} | {unit} | {} |\n", cells.join(" | "))
+    /// The tables that have results, each under its title.
+    pub fn markdown(&self, work: &[&Workload]) -> String {
+        let mut text = String::new();
+        for (table, title) in TABLES {
+            let rows: Vec<&Workload> = work.iter().copied().filter(|work| work.table == table).collect();
+            let columns: Vec<&str> =
+                self.names.iter().copied().filter(|name| self.took_part(&rows, name)).collect();
+            if !columns.is_empty() {
+                let _ = writeln!(text, "## {title}\n\n{}", self.table(&rows, &columns));
+            }
+        }
+        text
+    }
+
+    fn took_part(&self, rows: &[&Workload], name: &str) -> bool {
+        rows.iter().any(|work| self.best(work, name).is_some())
+    }
+
+    fn best(&self, work: &Workload, name: &str) -> Option<Result> {
+        self.best.iter().find(|((w, n), _)| *w == work.name && *n == name).map(|(_, best)| *best)
     }
 
     /// A row for each workload, a column for each contestant, and how this client stands to the floor.
-    pub fn markdown(&self, work: &[&Workload], command: &str, rounds: usize) -> String {
-        let mut text = format!("`{command}`, the best of {rounds}, on {}:\n\n", machine());
-        let titles = self.names.join(" | ");
-        let _ = writeln!(text, "| workload | figure | {titles} | this ÷ floor |");
-        let _ = writeln!(text, "| --- | --- |{}", " --- |".repeat(self.names.len() + 1));
-        for work in work {
-            let best = |name: &str| self.best.iter().find(|((w, n), _)| *w == work.name && *n == name);
-            let row = self.row(work.what, unit(work.measure), |name| Some(best(name)?.1.show(work)));
-            let ratio = best(THIS).zip(best(FLOOR)).map(|((_, this), (_, floor))| {
-                format!("{:.2}", this.figure(work.measure) / floor.figure(work.measure))
-            });
-            let _ = writeln!(text, "{} {} |", row.trim_end(), ratio.unwrap_or("–".to_owned()));
-            if work.mode == "produce" {
-                let peak = |name: &str| Some(format!("{:.0}", best(name)?.1.peak_kb / 1024.0));
-                let _ = writeln!(
-                    text,
-                    "{} |",
-                    self.row("– its peak of resident memory", "MiB", peak).trim_end().to_owned() + " –"
-                );
+    fn table(&self, rows: &[&Workload], columns: &[&str]) -> String {
+        let ratios = columns.contains(&THIS) && columns.contains(&FLOOR);
+        let (title, rule) = if ratios { (" this ÷ floor |", " --- |") } else { ("", "") };
+        let mut text = format!("| workload | figure | {} |{title}\n", columns.join(" | "));
+        let _ = writeln!(text, "| --- | --- |{}{rule}", " --- |".repeat(columns.len()));
+        for work in rows {
+            let figures =
+                row(work.what, unit(work.measure), columns, |name| Some(self.best(work, name)?.show(work)));
+            let ratio = self
+                .best(work, THIS)
+                .zip(self.best(work, FLOOR))
+                .map_or("–".to_owned(), |(this, floor)| {
+                    format!("{:.2}", this.figure(work.measure) / floor.figure(work.measure))
+                });
+            let _ = writeln!(text, "{figures}{}", if ratios { format!(" {ratio} |") } else { String::new() });
+            if work.mode == "produce" && work.table == Table::Clients {
+                let peak = |name: &str| Some(format!("{:.0}", self.best(work, name)?.peak_kb / 1024.0));
+                let peaks = row("– its peak of resident memory", "MiB", columns, peak);
+                let _ = writeln!(text, "{peaks}{}", if ratios { " – |" } else { "" });
             }
         }
         text
     }
 }
 
-/// What this ran on, as far as it says so.
-fn machine() -> String {
-    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpu.lines().find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1));
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    format!("{cores} cores of {}", model.unwrap_or("an unknown processor"))
+fn row(what: &str, unit: &str, columns: &[&str], cell: impl Fn(&str) -> Option<String>) -> String {
+    let cells: Vec<String> = columns.iter().map(|name| cell(name).unwrap_or("–".to_owned())).collect();
+    format!("| {what} | {unit} | {} |", cells.join(" | "))
 }
 
 #[cfg(test)]
@@ -157,7 +171,8 @@ mod tests {
                 Result::parse(&format!("{{\"cpu_ns_rec\":{ns},\"maxrss_kb\":4096}}")),
             );
         }
-        let text = report.markdown(&[&WORKLOADS[0]], "bench", 2);
+        let text = report.markdown(&[&WORKLOADS[0]]);
         assert!(text.contains("| ns of CPU per record | 60 | 30 | 2.00 |"), "{text}");
+        assert_eq!(text.matches("## ").count(), 1, "a table without results: {text}");
     }
 }

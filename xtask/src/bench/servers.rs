@@ -13,8 +13,6 @@ use super::workloads::Workload;
 use super::{contestants, data};
 use crate::shell::{Result, Shell, root};
 
-/// Partitions of each topic.
-const PARTITIONS: u32 = 3;
 /// How long the sink may take to say what it counted.
 const COUNTED: Duration = Duration::from_secs(10);
 
@@ -37,7 +35,7 @@ impl Servers {
         if self.kafka.is_none() {
             let kafka = Kafka::start(Settings::new(Version::V4_3))?;
             // Java runs slowly until it has run for a while.
-            kafka.create_topic("warm-up", PARTITIONS)?;
+            kafka.create_topic("warm-up", 3)?;
             fill(&kafka, "warm-up", 2_000_000, 100, "none")?;
             self.kafka = Some(kafka);
         }
@@ -52,7 +50,7 @@ impl Servers {
             return Ok(topic);
         }
         let kafka = self.kafka()?;
-        kafka.create_topic(&topic, PARTITIONS)?;
+        kafka.create_topic(&topic, work.partitions)?;
         if reads {
             fill(kafka, &topic, n, work.size, work.compression)?;
         }

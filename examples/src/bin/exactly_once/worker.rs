@@ -33,16 +33,19 @@ pub fn work(run: &Run, stop_in: Option<u32>) -> Result<(), Failure> {
         }
         transaction += 1;
         producer.begin_transaction()?;
-        let offsets = transform(run, &producer, records)?;
-        if stop_in == Some(transaction) {
-            producer.flush(PATIENCE);
-            print_out(&format!("{STOPPED}\n"));
-            std::thread::sleep(Duration::MAX);
-        }
-        match commit(run, &producer, &offsets) {
+        let copied = transform(run, &producer, records).and_then(|offsets| {
+            if stop_in == Some(transaction) {
+                producer.flush(PATIENCE);
+                print_out(&format!("{STOPPED}\n"));
+                std::thread::sleep(Duration::MAX);
+            }
+            Ok(commit(run, &producer, &offsets)?)
+        });
+        match copied {
             Ok(()) => print_out(&format!("transaction {transaction} committed\n")),
-            // Nothing of it was written: the same records again.
-            Err(TransactionError::MustAbort(_)) => {
+            // Whichever call found it out, nothing of it will be seen: the same records again.
+            Err(error) if error.must_abort() => {
+                print_out(&format!("transaction {transaction} aborted: {error}\n"));
                 producer.abort_transaction()?;
                 go_on(run, &consumer)?;
             }

@@ -34,7 +34,11 @@ impl Cluster {
             api_keys: Array::slice(&keys),
             throttle_time_ms: self.throttle_ms(),
             supported_features: Array::slice(&supported),
-            finalized_features_epoch: if finalized.is_empty() { -1 } else { 1 },
+            // It goes up with each change: only this level changes.
+            finalized_features_epoch: match finalized.len() {
+                0 => -1,
+                _ => 1 + i64::from(self.config.transaction_version),
+            },
             finalized_features: Array::slice(&finalized),
             ..ApiVersionsResponse::default()
         };

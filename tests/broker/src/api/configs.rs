@@ -33,6 +33,8 @@ fn topic_defaults(config: &Config) -> Vec<(&'static str, String)> {
         ("cleanup.policy", "delete".into()),
         ("compression.type", "producer".into()),
         ("max.message.bytes", config.max_message_bytes.to_string()),
+        ("message.timestamp.after.max.ms", i64::MAX.to_string()),
+        ("message.timestamp.before.max.ms", i64::MAX.to_string()),
         ("message.timestamp.type", "CreateTime".into()),
         ("min.insync.replicas", config.min_insync_replicas.to_string()),
         ("retention.bytes", "-1".into()),

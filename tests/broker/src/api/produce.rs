@@ -1,10 +1,12 @@
 //! Produce: each partition's batch is checked, judged against the producer's state, appended, and acknowledged when
 //! the in-sync replicas have it.
 
+use std::borrow::Cow;
+
 use kafka_proto::ErrorCode;
 use kafka_proto::messages::{
-    LeaderIdAndEpoch, NodeEndpoint, PartitionProduceData, PartitionProduceResponse, ProduceRequest,
-    ProduceResponse, TopicProduceResponse,
+    BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceData,
+    PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceResponse,
 };
 use kafka_proto::record::{Batch, BatchHeader, set_append_time};
 use kafka_proto::wire::{Array, Records, Uuid};
@@ -14,6 +16,7 @@ use crate::cluster::Cluster;
 use crate::config::Release;
 use crate::conn::{Ticket, Waiting};
 use crate::producer_state::{ProducerEntry, Unknown, Verdict};
+use crate::record_check::{Rejected, rejected};
 use crate::request::{Hangup, Rq};
 use crate::timers::Timer;
 use crate::topics::{NO_ID, TopicId};
@@ -23,7 +26,9 @@ use crate::topics::{NO_ID, TopicId};
 struct Row {
     index: i32,
     code: ErrorCode,
-    message: Option<&'static str>,
+    message: Option<Cow<'static, str>>,
+    /// The records that made the broker refuse the batch.
+    wrong: Vec<(i32, String)>,
     base_offset: i64,
     append_time: i64,
     log_start: i64,
@@ -56,6 +61,7 @@ struct Terms<'a> {
     version: i16,
     transactional_id: Option<&'a str>,
     forced: Option<ErrorCode>,
+    forced_index: Option<i32>,
     forced_after: Option<ErrorCode>,
 }
 
@@ -76,6 +82,7 @@ impl Cluster {
             version: rq.version,
             transactional_id: request.transactional_id,
             forced: rq.forced.or(bad_acks),
+            forced_index: rq.forced_index,
             forced_after: rq.forced_after,
         };
         let mut topics = Vec::with_capacity(request.topic_data.len());
@@ -120,13 +127,14 @@ impl Cluster {
     fn produce_one(&mut self, id: &TopicId, data: &PartitionProduceData<'_>, terms: &Terms<'_>) -> Row {
         match self.try_append(id, data, terms) {
             Ok(mut row) => {
-                if let Some(code) = terms.forced_after {
+                if let Some(code) = terms.forced_after.filter(|_| row.code.is_ok()) {
                     row = Row { code, ..Row::refused(data.index, (code, None)) };
                 }
                 row
             }
             Err(refusal) => {
                 let mut row = Row::refused(data.index, refusal);
+                row.wrong.extend(terms.forced_index.map(|index| (index, String::from("a fault"))));
                 if refusal.0 == ErrorCode::NOT_LEADER_OR_FOLLOWER
                     && let Some(p) = self.topics.get(id).and_then(|t| t.partition(data.index))
                 {
@@ -147,6 +155,10 @@ impl Cluster {
         let header = *batch.header();
         if header.attributes.is_transactional() {
             self.check_transactional(id, data.index, &header, terms)?;
+        }
+        let topic = self.topics.get(id).ok_or((ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, None))?;
+        if let Some(found) = rejected(topic, data.index, &batch, self.wall_ms()) {
+            return Ok(Row::rejected(data.index, found));
         }
         let strictness = match self.config.release {
             Release::V2_1 => Unknown::Reject,
@@ -311,8 +323,14 @@ impl Cluster {
     }
 
     fn answer_produce(&mut self, wait: &ProduceWait, _waited: bool) {
-        let partitions: Vec<Vec<PartitionProduceResponse<'_>>> =
-            wait.topics.iter().map(|t| t.rows.iter().map(Row::answer).collect()).collect();
+        let wrong: Vec<Vec<_>> =
+            wait.topics.iter().map(|t| t.rows.iter().map(Row::wrong).collect()).collect();
+        let partitions: Vec<Vec<PartitionProduceResponse<'_>>> = wait
+            .topics
+            .iter()
+            .zip(&wrong)
+            .map(|(t, wrong)| t.rows.iter().zip(wrong).map(|(row, wrong)| row.answer(wrong)).collect())
+            .collect();
         let topics: Vec<TopicProduceResponse<'_>> = wait
             .topics
             .iter()
@@ -346,7 +364,8 @@ impl Row {
         Self {
             index,
             code,
-            message,
+            message: message.map(Cow::Borrowed),
+            wrong: Vec::new(),
             base_offset: -1,
             append_time: -1,
             log_start: -1,
@@ -356,16 +375,29 @@ impl Row {
         }
     }
 
-    fn answer(&self) -> PartitionProduceResponse<'_> {
+    fn rejected(index: i32, found: Rejected) -> Self {
+        let Rejected { code, message, records } = found;
+        Self { message: Some(message.into()), wrong: records, ..Self::refused(index, (code, None)) }
+    }
+
+    fn wrong(&self) -> Vec<BatchIndexAndErrorMessage<'_>> {
+        let named = self.wrong.iter().map(|(index, message)| BatchIndexAndErrorMessage {
+            batch_index: *index,
+            batch_index_error_message: Some(message),
+        });
+        named.collect()
+    }
+
+    fn answer<'a>(&'a self, wrong: &'a [BatchIndexAndErrorMessage<'a>]) -> PartitionProduceResponse<'a> {
         PartitionProduceResponse {
             index: self.index,
             error_code: self.code,
             base_offset: self.base_offset,
             log_append_time_ms: self.append_time,
             log_start_offset: self.log_start,
-            error_message: self.message,
+            record_errors: Array::slice(wrong),
+            error_message: self.message.as_deref(),
             current_leader: self.hint,
-            ..PartitionProduceResponse::default()
         }
     }
 }

@@ -1,5 +1,5 @@
 //! A server that takes records and forgets them, so that the client is what a benchmark waits for: one broker, every
-//! topic, three partitions, each batch acknowledged at once. It counts, and it checks sequence numbers.
+//! topic, of as many partitions as its name says (`bench-100`; three without a number), each batch acknowledged at once. It counts, and it checks sequence numbers.
 //!
 //! Prints its address, and a line of JSON at the end of each connection that produced. Ends with its standard input.
 
@@ -30,7 +30,9 @@ const APIS: [(ApiKey, i16, i16); 6] = [
     (ApiKey::INIT_PRODUCER_ID, 0, 4),
 ];
 static PRODUCERS: AtomicI64 = AtomicI64::new(1000);
-static OFFSETS: [AtomicI64; PARTITIONS] = [const { AtomicI64::new(0) }; PARTITIONS];
+/// The most partitions of a topic.
+const PARTITIONS_MAX: usize = 1000;
+static OFFSETS: [AtomicI64; PARTITIONS_MAX] = [const { AtomicI64::new(0) }; PARTITIONS_MAX];
 
 #[derive(Default)]
 struct Counts {
@@ -136,7 +138,7 @@ fn produce(body: &[u8], counts: &mut Counts, answer: &mut Answer<'_>) -> io::Res
         for partition in topic.partition_data.iter() {
             let Records::Bytes(bytes) = partition.records else { continue };
             let records = counts.take(partition.index, bytes);
-            let log = &OFFSETS[partition.index.unsigned_abs() as usize % PARTITIONS];
+            let log = &OFFSETS[partition.index.unsigned_abs() as usize % PARTITIONS_MAX];
             partitions.push(PartitionProduceResponse {
                 index: partition.index,
                 base_offset: log.fetch_add(records, Ordering::Relaxed),
@@ -158,6 +160,11 @@ fn produce(body: &[u8], counts: &mut Counts, answer: &mut Answer<'_>) -> io::Res
     answer.put(&ProduceResponse { responses: Array::slice(&responses), ..ProduceResponse::default() })
 }
 
+fn partitions_of(topic: &str) -> i32 {
+    let number = topic.rsplit('-').next().and_then(|number| number.parse().ok());
+    number.unwrap_or(PARTITIONS as i32).clamp(1, PARTITIONS_MAX as i32)
+}
+
 fn metadata(body: &[u8], port: u16, answer: &mut Answer<'_>) -> io::Result<()> {
     let request = MetadataRequest::decode(answer.version, body).map_err(wrong)?;
     let broker = MetadataResponseBroker {
@@ -174,12 +181,14 @@ fn metadata(body: &[u8], port: u16, answer: &mut Answer<'_>) -> io::Result<()> {
         isr_nodes: Array::slice(&[1]),
         ..MetadataResponsePartition::default()
     };
-    let partitions: Vec<_> = (0..PARTITIONS as i32).map(partition).collect();
     let names = request.topics.iter().flat_map(|topics| topics.iter()).filter_map(|topic| topic.name);
-    let topics: Vec<_> = names
-        .map(|name| MetadataResponseTopic {
+    let named: Vec<(&str, Vec<_>)> =
+        names.map(|name| (name, (0..partitions_of(name)).map(partition).collect())).collect();
+    let topics: Vec<_> = named
+        .iter()
+        .map(|(name, partitions)| MetadataResponseTopic {
             name: Some(name),
-            partitions: Array::slice(&partitions),
+            partitions: Array::slice(partitions),
             ..MetadataResponseTopic::default()
         })
         .collect();
