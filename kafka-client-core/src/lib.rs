@@ -177,6 +177,7 @@ pub mod machine;
 pub mod metadata;
 pub mod metrics;
 pub mod net;
+pub mod offsets;
 pub mod producer;
 mod random;
 #[cfg(feature = "recall")]
@@ -186,4 +187,5 @@ mod recall;
 pub mod resources;
 pub mod storage;
 pub mod time;
+mod topic;
 mod trace;

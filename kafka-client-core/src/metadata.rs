@@ -11,27 +11,7 @@ use kafka_proto::{ErrorCode, Uuid};
 use crate::recall::recalled;
 use crate::storage::{NIL, Storage, Table, Text};
 use crate::time::Instant;
-
-/// A topic of this client: an index.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TopicId {
-    pub(crate) index: u32,
-    /// How many topics had the place before.
-    pub(crate) tenant: u32,
-}
-
-impl TopicId {
-    /// The first topic at a place: a consumer gives no place to another.
-    pub(crate) fn first_at(index: u32) -> TopicId {
-        TopicId { index, tenant: 0 }
-    }
-
-    /// The number of the topic: 0 for the first that was registered. Where memory is lent, it can be that of a topic
-    /// which was not used for `metadata.max.idle.ms`.
-    pub fn index(self) -> usize {
-        self.index as usize
-    }
-}
+pub use crate::topic::{TOPIC_LEN_MAX, TopicId, is_legal_topic_name};
 
 /// How often the partitions of a topic may grow while the client lives. On the heap each extent doubles the one
 /// before, so this is room for a factor of 64.
@@ -39,9 +19,6 @@ const EXTENTS_MAX: usize = 6;
 
 /// On the heap, the least room that is made for partitions before the cluster has told of them.
 const RESERVED_MIN: u32 = 64;
-
-/// The longest topic name (Kafka's own limit, which keeps a log's file names legal).
-pub const TOPIC_LEN_MAX: usize = 249;
 
 /// A run of partitions with consecutive indices.
 #[derive(Clone, Copy, Debug)]
@@ -203,7 +180,10 @@ impl<'m> Topics<'m> {
             }
             self.topics[topic].error = answer.error_code;
             // "No error" without a partition is a topic still being created.
-            if answer.error_code == ErrorCode::NONE && answer.partitions.is_empty() {
+            if !recalled!(B4NoPartitionIsOk)
+                && answer.error_code == ErrorCode::NONE
+                && answer.partitions.is_empty()
+            {
                 self.topics[topic].error = ErrorCode::LEADER_NOT_AVAILABLE;
             }
             if answer.error_code == ErrorCode::NONE {
@@ -346,9 +326,9 @@ impl<'m> Topics<'m> {
 
     /// Whether some topic still has to be asked about.
     pub(crate) fn any_unknown(&self) -> bool {
-        self.topics
-            .iter()
-            .any(|t| !t.is_idle() && (t.partitions == 0 && !t.error_is_final() || t.rewinds > 0))
+        let told = |t: &Topic<'_>| recalled!(B4NoPartitionIsOk) && t.error == ErrorCode::NONE;
+        let unknown = |t: &Topic<'_>| t.partitions == 0 && !t.error_is_final() && !told(t);
+        self.topics.iter().any(|t| !t.is_idle() && (unknown(t) || t.rewinds > 0))
     }
 }
 
@@ -371,12 +351,6 @@ impl Topic<'_> {
     pub(crate) fn error_is_final(&self) -> bool {
         matches!(self.error, ErrorCode::INVALID_TOPIC_EXCEPTION | ErrorCode::TOPIC_AUTHORIZATION_FAILED)
     }
-}
-
-/// Whether Kafka accepts this topic name: 1 to 249 of `[a-zA-Z0-9._-]`, but not `.` or `..`.
-pub fn is_legal_topic_name(name: &str) -> bool {
-    let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
-    (1..=TOPIC_LEN_MAX).contains(&name.len()) && name != "." && name != ".." && name.bytes().all(legal)
 }
 
 #[cfg(test)]

@@ -51,6 +51,8 @@ use partitioner::Sticky;
 use pool::Pool;
 use transaction::Transaction;
 
+pub use crate::topic::TopicError;
+
 /// A Kafka producer without I/O. Drive it as the [crate's documentation](crate) shows.
 ///
 /// * **Getters**: [`host`](Self::host), [`troubles`](Self::troubles), [`partitions`](Self::partitions),
@@ -377,26 +379,6 @@ impl<'m> Producer<'m> {
 /// A place in the order in which batches were begun: one of them, and all before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mark(u64);
-
-/// Why a topic cannot be used at all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TopicError {
-    /// Not 1 to 249 of `[a-zA-Z0-9._-]`, or `.` or `..`.
-    IllegalName,
-    /// The lent tables have no room for another topic.
-    NoRoom,
-}
-
-impl core::fmt::Display for TopicError {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(match self {
-            TopicError::IllegalName => "not a legal topic name: 1 to 249 of a-z, A-Z, 0-9, '.', '_', '-'",
-            TopicError::NoRoom => "no room for another topic in the memory that was lent",
-        })
-    }
-}
-
-impl core::error::Error for TopicError {}
 
 /// The memory of the sticky partitioner, one entry per topic.
 pub(crate) type StickyMemory<'m> = Storage<'m, Sticky>;

@@ -30,6 +30,8 @@ mod bugs {
         B2InitWithinTransaction,
         /// The sequence of a batch that was given up is used again for another (franz-go #1217).
         B3ReuseSequence,
+        /// Metadata without an error and without a partition is taken for a topic without partitions.
+        B4NoPartitionIsOk,
         /// The slot of a batch in flight is used again when its time is over (KAFKA-19012).
         B5FreeInFlight,
         /// After a lost connection the batch gets a new sequence.
@@ -54,6 +56,8 @@ mod bugs {
         B15OldTopicId,
         /// After an end that was not answered the next transaction has the same epoch.
         B16SameEpochAfterUnknownEnd,
+        /// Offsets that were committed in a transaction that has not ended are not waited for (KIP-447).
+        B17UnstableOffsets,
         /// The epoch that comes with the end of a transaction is not taken over (KIP-890).
         B18EpochOfTheLastTransaction,
         /// An abort marker hides what follows, also where nothing was aborted.

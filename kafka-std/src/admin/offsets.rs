@@ -2,12 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use kafka_client_core::offsets::{self, Committed, Partitions, Unknown};
 use kafka_proto::ErrorCode;
 use kafka_proto::messages::metadata::{FindCoordinatorRequest, FindCoordinatorResponse};
-use kafka_proto::messages::offsets::{
-    OffsetFetchRequest, OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics,
-    OffsetFetchResponse,
-};
+use kafka_proto::messages::offsets::OffsetFetchResponse;
 use kafka_proto::wire::Array;
 
 use super::Admin;
@@ -29,8 +27,18 @@ pub struct CommittedOffset {
     pub metadata: String,
 }
 
-/// The newest version that names topics.
-const BY_NAME_MAX: i16 = 9;
+impl From<Committed<'_>> for CommittedOffset {
+    fn from(committed: Committed<'_>) -> Self {
+        CommittedOffset {
+            topic: committed.topic.to_owned(),
+            partition: committed.partition,
+            offset: committed.offset,
+            leader_epoch: committed.leader_epoch,
+            metadata: committed.metadata.to_owned(),
+        }
+    }
+}
+
 /// Between two tries, while the coordinator cannot say yet.
 const BACKOFF: Duration = Duration::from_millis(50);
 
@@ -50,11 +58,11 @@ impl Admin {
     ) -> Result<Vec<CommittedOffset>, Error> {
         let deadline = Instant::now() + self.timeout;
         loop {
-            let code = match self.committed_once(group, partitions)? {
+            let (code, later) = match self.committed_once(group, partitions)? {
                 Ok(found) => return Ok(found),
-                Err(code) => code,
+                Err(Unknown::Later(code)) => (code, true),
+                Err(Unknown::Refused(code)) => (code, false),
             };
-            let later = code.is_retriable() || code == ErrorCode::UNSTABLE_OFFSET_COMMIT;
             if !later || Instant::now() >= deadline {
                 let what = format!("committed offsets of group {group}");
                 return Err(Error::Broker { what, code, message: None });
@@ -67,51 +75,34 @@ impl Admin {
         &mut self,
         group: &str,
         partitions: Option<&[(&str, i32)]>,
-    ) -> Result<Result<Vec<CommittedOffset>, ErrorCode>, Error> {
+    ) -> Result<Result<Vec<CommittedOffset>, Unknown>, Error> {
         let (begin, deadline) = (Instant::now(), super::deadline(self.timeout));
         let mut coordinator = match self.group_coordinator(group)? {
             Ok(link) => link,
-            Err(code) => return Ok(Err(code)),
+            Err(unknown) => return Ok(Err(unknown)),
         };
         // By topic, in the order they were asked for.
-        let mut asked: Vec<(&str, Vec<i32>)> = Vec::new();
+        let mut by_topic: Vec<(&str, Vec<i32>)> = Vec::new();
         for (topic, partition) in partitions.unwrap_or_default() {
-            match asked.iter_mut().find(|(name, _)| name == topic) {
+            match by_topic.iter_mut().find(|(name, _)| name == topic) {
                 Some((_, known)) => known.push(*partition),
-                None => asked.push((topic, vec![*partition])),
+                None => by_topic.push((topic, vec![*partition])),
             }
         }
-        let old: Vec<_> = asked
-            .iter()
-            .map(|(name, list)| OffsetFetchRequestTopic { name, partition_indexes: Array::slice(list) })
-            .collect();
-        let new: Vec<_> = asked
-            .iter()
-            .map(|(name, list)| OffsetFetchRequestTopics {
-                name,
-                partition_indexes: Array::slice(list),
-                ..OffsetFetchRequestTopics::default()
-            })
-            .collect();
-        let groups = [OffsetFetchRequestGroup {
-            group_id: group,
-            topics: partitions.map(|_| Array::slice(&new)),
-            ..OffsetFetchRequestGroup::default()
-        }];
-        let request = OffsetFetchRequest {
-            group_id: group,
-            topics: partitions.map(|_| Array::slice(&old)),
-            groups: Array::slice(&groups),
-            require_stable: true,
-        };
-        let called = coordinator.call_up_to(BY_NAME_MAX, &request, deadline);
+        let asked: Vec<_> =
+            by_topic.iter().map(|(topic, partitions)| Partitions { topic, partitions }).collect();
+        let asked = partitions.map(|_| asked.as_slice());
+        let called =
+            offsets::ask(group, asked, |request| coordinator.call_up_to(offsets::NEWEST, request, deadline));
         let (version, body) = called.map_err(|trouble| coordinator.unavailable(trouble, begin.elapsed()))?;
         let response = link::decode::<OffsetFetchResponse<'_>>(version, &body, "committed offsets")?;
-        Ok(found(&response))
+        let mut all = Vec::new();
+        let found = offsets::read(&response, |committed| all.push(CommittedOffset::from(committed)));
+        Ok(found.map(|()| all))
     }
 
     /// A connection to the group's coordinator.
-    fn group_coordinator(&mut self, group: &str) -> Result<Result<Link, ErrorCode>, Error> {
+    fn group_coordinator(&mut self, group: &str) -> Result<Result<Link, Unknown>, Error> {
         let keys = [group];
         let request =
             FindCoordinatorRequest { key: group, key_type: 0, coordinator_keys: Array::slice(&keys) };
@@ -125,43 +116,9 @@ impl Admin {
             (ErrorCode::NONE, Ok(port)) => {
                 Link::to_any(&[(host.to_owned(), port)], super::deadline(self.timeout)).map(Ok)
             }
-            (ErrorCode::NONE, Err(_)) => Ok(Err(ErrorCode::COORDINATOR_NOT_AVAILABLE)),
-            (code, _) => Ok(Err(code)),
+            (ErrorCode::NONE, Err(_)) => Ok(Err(Unknown::Later(ErrorCode::COORDINATOR_NOT_AVAILABLE))),
+            (code, _) if code.is_retriable() => Ok(Err(Unknown::Later(code))),
+            (code, _) => Ok(Err(Unknown::Refused(code))),
         }
     }
-}
-
-fn found(response: &OffsetFetchResponse<'_>) -> Result<Vec<CommittedOffset>, ErrorCode> {
-    let mut all = Vec::new();
-    let mut failed = response.error_code;
-    let mut add = |topic: &str, partition: i32, offset: i64, epoch: i32, metadata: Option<&str>| {
-        all.push(CommittedOffset {
-            topic: topic.to_owned(),
-            partition,
-            offset: (offset >= 0).then_some(offset),
-            leader_epoch: (epoch >= 0).then_some(epoch),
-            metadata: metadata.unwrap_or_default().to_owned(),
-        });
-    };
-    let mut check = |code: ErrorCode| {
-        if failed == ErrorCode::NONE {
-            failed = code;
-        }
-    };
-    for topic in response.topics.iter() {
-        for p in topic.partitions.iter() {
-            check(p.error_code);
-            add(topic.name, p.partition_index, p.committed_offset, p.committed_leader_epoch, p.metadata);
-        }
-    }
-    for group in response.groups.iter() {
-        check(group.error_code);
-        for topic in group.topics.iter() {
-            for p in topic.partitions.iter() {
-                check(p.error_code);
-                add(topic.name, p.partition_index, p.committed_offset, p.committed_leader_epoch, p.metadata);
-            }
-        }
-    }
-    if failed == ErrorCode::NONE { Ok(all) } else { Err(failed) }
 }

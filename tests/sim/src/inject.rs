@@ -43,6 +43,10 @@ pub struct Set {
 const MS: u64 = 1_000;
 const S: u64 = 1_000_000;
 
+/// What metadata says of a topic that is being created; without an error it says nothing of partitions.
+const NO_TOPIC_YET: [ErrorCode; 3] =
+    [ErrorCode::LEADER_NOT_AVAILABLE, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, ErrorCode::NONE];
+
 /// How long brokers of the simulation remember a producer that writes nothing (`producer.id.expiration.ms`, in
 /// microseconds). The client assumes that it is longer than the ten seconds for which it keeps several batches under way
 /// after an acknowledgement, and the time that a batch may take to arrive or its answer to come back: here at most
@@ -258,18 +262,21 @@ impl World<'_> {
         Some(())
     }
 
+    /// Some clusters have only begun to make their topics when the first clients come.
+    pub(crate) fn delay_topics(&mut self, rng: &mut Rng) {
+        let code = rng.pick(&NO_TOPIC_YET);
+        if rng.percent(30) {
+            let count = rng.between(1, 20) as u32;
+            self.cluster.inject_many(ApiKey::METADATA, None, 0, count, Action::Error(code));
+        }
+    }
+
     fn on_request(&mut self, fault: Fault, rng: &mut Rng) -> Set {
         let retriable = [
             ErrorCode::NOT_LEADER_OR_FOLLOWER,
             ErrorCode::LEADER_NOT_AVAILABLE,
             ErrorCode::KAFKA_STORAGE_ERROR,
             ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
-        ];
-        let metadata = [
-            ErrorCode::LEADER_NOT_AVAILABLE,
-            ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
-            // Without a partition: a topic that is being created.
-            ErrorCode::NONE,
         ];
         let produce = [
             ErrorCode::NOT_ENOUGH_REPLICAS,
@@ -296,7 +303,7 @@ impl World<'_> {
             Fault::ProduceUnanswered => (ApiKey::PRODUCE, Action::Swallow),
             Fault::ProduceClosed => (ApiKey::PRODUCE, rng.pick(&closed)),
             Fault::ProduceSlow => (ApiKey::PRODUCE, slow),
-            Fault::MetadataError => (ApiKey::METADATA, Action::Error(rng.pick(&metadata))),
+            Fault::MetadataError => (ApiKey::METADATA, Action::Error(rng.pick(&NO_TOPIC_YET))),
             Fault::MetadataUnanswered => (ApiKey::METADATA, Action::Swallow),
             Fault::MetadataClosed => (ApiKey::METADATA, rng.pick(&closed)),
             Fault::IdentityError => (ApiKey::INIT_PRODUCER_ID, Action::Error(rng.pick(&coordinator))),

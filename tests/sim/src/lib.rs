@@ -10,6 +10,7 @@ pub mod client;
 pub mod consumer_app;
 mod crash;
 pub mod faults;
+mod group_offsets;
 pub mod history;
 pub mod inject;
 mod inject_transactions;

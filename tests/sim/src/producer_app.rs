@@ -76,6 +76,8 @@ pub struct ProducerApp<'m> {
     pub told: BTreeMap<u64, Told>,
     /// When each record was accepted.
     pub accepted: BTreeMap<u64, u64>,
+    /// Topics that it waits for, having been told that they are not known yet. It does not ask again.
+    pub awaited: Vec<usize>,
     /// Records the producer said it is full for.
     pub full: u64,
     /// Keep deliveries instead of releasing them.
@@ -103,6 +105,7 @@ impl<'m> ProducerApp<'m> {
             topics: Vec::new(),
             told: BTreeMap::new(),
             accepted: BTreeMap::new(),
+            awaited: Vec::new(),
             full: 0,
             hold_deliveries: false,
             held: Vec::new(),
@@ -231,6 +234,15 @@ impl<'m> ProducerApp<'m> {
         self.sealing.as_ref().map(|(due, _)| *due)
     }
 
+    /// Whether it waits for a topic.
+    pub fn awaits(&mut self, topic: usize) -> bool {
+        let (handle, _) = self.topics[topic];
+        if self.producer.partitions(handle) > 0 {
+            self.awaited.retain(|awaited| *awaited != topic);
+        }
+        self.awaited.contains(&topic)
+    }
+
     /// Acts by plan; returns when it acts next.
     pub(crate) fn act(&mut self, now: u64, history: &mut History) -> Option<u64> {
         if self.txn.is_some() {
@@ -240,6 +252,9 @@ impl<'m> ProducerApp<'m> {
         for _ in 0..plan.rng.between(1, plan.burst) {
             let topic = plan.rng.below(self.topics.len() as u64) as usize;
             let partitions = self.producer.partitions(self.topics[topic].0);
+            if self.awaits(topic) {
+                break;
+            }
             let chosen = plan.rng.percent(60) && partitions > 0;
             let partition = chosen.then(|| plan.rng.below(u64::from(partitions)) as u32);
             let filling = plan.rng.below(plan.filling + 1) as usize;
@@ -247,6 +262,10 @@ impl<'m> ProducerApp<'m> {
                 Ok(_) => {}
                 Err(AppendError::Full) => {
                     self.full += 1;
+                    break;
+                }
+                Err(AppendError::NoMetadata { .. }) => {
+                    self.awaited.push(topic);
                     break;
                 }
                 Err(_) => break,

@@ -108,6 +108,9 @@ impl<'m> Run<'m> {
     ) -> Self {
         let mut world = World::new(swarm.cluster.clone(), seed, readable);
         world.weather = swarm.weather.clone();
+        if swarm.has(Fault::MetadataError) {
+            world.delay_topics(&mut Rng::stream(seed, "young topics"));
+        }
         let mut rng = Rng::stream(seed, "faults");
         let first_fault = rng.around(swarm.fault_every_us);
         let mut memory = memory.into_iter();

@@ -6,6 +6,7 @@ use kafka_proto::ErrorCode;
 use crate::client::App;
 use crate::faults::Fault;
 use crate::run::Run;
+use crate::swarm::TOPICS;
 use crate::world::World;
 
 /// Time after healing in which everything must be well again: what was half open is found out by then.
@@ -52,6 +53,14 @@ impl Run<'_> {
             world.pump(client);
         }
         world.run_until(world.now + HEALED_WITHIN);
+        for client in 0..self.producers {
+            for (topic, name) in TOPICS.iter().enumerate() {
+                if self.world.producer(client).awaits(topic) {
+                    let text = format!("S1: client {client} waits for topic {name} after healing");
+                    self.world.violations.push(text);
+                }
+            }
+        }
         self.last_transactions();
         let everywhere = (0..self.producers)
             .flat_map(|client| (0..self.swarm.partitions[0]).map(move |partition| (client, partition)));

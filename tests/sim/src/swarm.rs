@@ -96,7 +96,7 @@ fn client(rng: &mut Rng, name: &'static str) -> ClientConfig<'static> {
         reconnect_backoff_max: Duration::from_millis(rng.between(100, 1_500) as u32),
         connection_setup_timeout: Duration::from_millis(rng.between(200, 3_000) as u32),
         connections_max_idle: Duration::from_millis(rng.pick(&[2_000, 30_000, 540_000])),
-        metadata_max_age: Duration::from_millis(rng.pick(&[1_000, 30_000, 300_000])),
+        metadata_max_age: Duration::from_millis(rng.pick(&[1_000, 30_000, 3_600_000])),
         seed: rng.next(),
         ..ClientConfig::DEFAULT
     }

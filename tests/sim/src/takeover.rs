@@ -3,6 +3,7 @@
 //! Each `transactional.id` of a run has two clients. One is active; a successor begins in the other, while the one
 //! before may still run and must find out that it was fenced.
 
+use kafka_broker::Release;
 use kafka_client_core::config::{ClientConfig, ProducerConfig};
 use kafka_client_core::producer::Producer;
 use kafka_client_core::resources::ProducerMemory;
@@ -84,14 +85,15 @@ impl<'m> World<'m> {
         result
     }
 
-    /// A copier that was initialized finds out where its group stands.
+    /// A copier that was initialized, or wants to know it, finds out where its group stands.
     pub(crate) fn tell_input(&mut self, client: usize) {
         let App::Producer(app) = &mut self.clients[client].app else { return };
-        let Some(txn) = &mut app.txn else { return };
+        let Some(txn) = &app.txn else { return };
         let Some(group) = txn.wants_input().map(str::to_owned) else { return };
-        let at = self.cluster.committed_offset(&group, TOPICS[0], 0).unwrap_or(0);
-        if let Some(copier) = &mut txn.copier {
-            copier.2 = Some(at);
+        let at = self.committed(&group, TOPICS[0], 0);
+        let App::Producer(app) = &mut self.clients[client].app else { return };
+        if let Some(copier) = app.txn.as_mut().and_then(|txn| txn.copier.as_mut()) {
+            copier.2 = at;
         }
     }
 
@@ -217,8 +219,11 @@ impl Run<'_> {
     pub(crate) fn equip(&mut self, txn: usize, client: usize, plan: Option<crate::txn_app::TxnPlan>) {
         let group = self.swarm.txns[txn].copies.clone();
         let group = group.map(|name| (self.world.history.participant(&name), name));
+        // Older brokers cannot tell whether an offset may still change.
+        let asks_again = self.swarm.cluster.release != Release::V2_1;
         if let Some(app) = &mut self.world.producer(client).txn {
             app.plan = plan;
+            app.asks_again = asks_again;
             app.copier = group.map(|(number, name)| (name, number, None));
         }
     }

@@ -58,6 +58,8 @@ pub struct TxnApp {
     pub plan: Option<TxnPlan>,
     /// It copies the input of this group: its name, its number in the history, and the offset it goes on with.
     pub copier: Option<(String, u16, Option<i64>)>,
+    /// After each fourth transaction it asks where its group stands, instead of knowing it.
+    pub asks_again: bool,
     /// It does nothing before: its transaction stays open for long.
     pub dawdles_until: u64,
     /// Transactions that were committed and aborted, and those of which it was not told.
@@ -76,6 +78,7 @@ impl TxnApp {
             op: 0,
             plan: None,
             copier: None,
+            asks_again: false,
             dawdles_until: 0,
             ends: [0; 3],
             copying: (0, 0),
@@ -188,7 +191,8 @@ impl ProducerApp<'_> {
                 txn.step = Step::Idle;
                 txn.ends[0] += 1;
                 if let Some(copier) = txn.copier.as_mut().filter(|_| txn.copying.1 > txn.copying.0) {
-                    copier.2 = Some(txn.copying.1);
+                    let asks = txn.asks_again && op.is_multiple_of(4);
+                    copier.2 = (!asks).then_some(txn.copying.1);
                 }
                 txn.copying = (0, 0);
             }

@@ -70,6 +70,8 @@ pub struct World<'m> {
     serial: u64,
     pub(crate) next_link: u32,
     pub(crate) by_broker: BTreeMap<u64, u32>,
+    /// A connection that is no client's, and what came back on it.
+    pub(crate) operator: Option<(u64, Vec<u8>)>,
     cluster_wake: u64,
 }
 
@@ -105,6 +107,7 @@ impl<'m> World<'m> {
             serial: 0,
             next_link: 0,
             by_broker: BTreeMap::new(),
+            operator: None,
             cluster_wake: u64::MAX,
         }
     }
@@ -251,6 +254,9 @@ impl<'m> World<'m> {
     }
 
     fn respond(&mut self, conn: u64, bytes: &[u8]) {
+        if let Some((_, answer)) = self.operator.as_mut().filter(|(own, _)| *own == conn) {
+            answer.extend_from_slice(bytes);
+        }
         let Some(&id) = self.by_broker.get(&conn) else { return };
         let now = self.now;
         let Some(link) = self.links.get_mut(&id) else { return };
