@@ -6,7 +6,7 @@
 
 use heapless::Vec;
 use kafka_proto::messages::metadata::{MetadataResponse, MetadataResponseTopic};
-use kafka_proto::{ErrorCode, Uuid};
+use kafka_proto::{ApiKey, ErrorCode, Uuid};
 
 use crate::recall::recalled;
 use crate::storage::{NIL, Storage, Table, Text};
@@ -80,6 +80,16 @@ impl Default for PartitionMeta {
 
 /// From this version on, leader epochs in Metadata can be compared (KAFKA-9212).
 const RELIABLE_EPOCHS_FROM: i16 = 9;
+
+/// Whether this build speaks a version; what belongs to one that it does not speak is not linked.
+pub(crate) const fn speaks(key: ApiKey, version: i16) -> bool {
+    matches!(key.versions(), Some(spoken) if spoken.max >= version)
+}
+
+const HAS_RELIABLE_EPOCHS: bool = speaks(ApiKey::METADATA, RELIABLE_EPOCHS_FROM);
+
+/// Whether topics have ids for this build.
+pub(crate) const HAS_IDS: bool = speaks(ApiKey::METADATA, 10);
 
 /// A topic made anew, of a cluster before 2.8, has no id that says so, only lower leader epochs, as has an answer that is
 /// late. After so many in a row they are believed; a broker that is not the leader says so itself.
@@ -173,7 +183,8 @@ impl<'m> Topics<'m> {
         for answer in response.topics.iter() {
             let topic = match answer.name {
                 Some(name) => self.topics.position(|t| *t.name == *name),
-                None => self.topics.position(|t| t.id == answer.topic_id && t.id != Uuid::default()),
+                None if HAS_IDS => self.topics.position(|t| t.id == answer.topic_id && t.id != Uuid::ZERO),
+                None => NIL,
             };
             if topic == NIL {
                 continue;
@@ -203,7 +214,7 @@ impl<'m> Topics<'m> {
     ) {
         let known = self.topics[topic].id;
         let kept = recalled!(B15OldTopicId) && known != Uuid::ZERO;
-        if answer.topic_id != Uuid::ZERO && answer.topic_id != known && !kept {
+        if HAS_IDS && answer.topic_id != Uuid::ZERO && answer.topic_id != known && !kept {
             self.renew(topic, answer.topic_id);
         }
         let count = answer.partitions.iter().map(|p| p.partition_index.saturating_add(1)).max().unwrap_or(0);
@@ -215,18 +226,19 @@ impl<'m> Topics<'m> {
         // What was unknown and is back may be another one.
         let was_unknown = core::mem::take(&mut self.topics[topic].unknown) > 0;
         let believed = rewinds >= REWINDS_MAX || was_unknown;
+        let reliable = HAS_RELIABLE_EPOCHS && version >= RELIABLE_EPOCHS_FROM;
         let mut rewound = false;
         for partition in answer.partitions.iter() {
             let Ok(number) = u32::try_from(partition.partition_index) else { continue };
             let index = self.partition(topic, number);
             let known = &mut self.partitions[index];
-            let stale = version >= RELIABLE_EPOCHS_FROM && partition.leader_epoch < known.epoch;
+            let stale = reliable && partition.leader_epoch < known.epoch;
             let may_be_new = answer.topic_id == Uuid::ZERO && partition.leader_epoch >= 0;
             rewound |= stale && may_be_new && index != NIL;
             if index == NIL || stale && !(may_be_new && believed) {
                 continue;
             }
-            if version >= RELIABLE_EPOCHS_FROM && partition.leader_epoch >= 0 {
+            if reliable && partition.leader_epoch >= 0 {
                 known.epoch = partition.leader_epoch;
             }
             known.leader_id = partition.leader_id;

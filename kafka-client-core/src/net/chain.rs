@@ -2,7 +2,7 @@
 
 use kafka_proto::Uuid;
 
-use crate::metadata::Topics;
+use crate::metadata::{HAS_IDS, Topics};
 use crate::storage::{NIL, Table};
 
 /// What a request can be about: a partition's cursor, or a batch.
@@ -53,7 +53,7 @@ pub(crate) fn unchain<T: Chained>(
                 _ => *entries[before].chain() = next,
             }
             *entries[index].chain() = NIL;
-            return Some(Asked { index, is_past: topic.life != life });
+            return Some(Asked { index, is_past: HAS_IDS && topic.life != life });
         }
         (before, index) = (index, next);
     }

@@ -1,12 +1,16 @@
 //! Who leads a partition, as answers tell, and who waits for that broker.
 
-use kafka_proto::ErrorCode;
+use kafka_proto::{ApiKey, ErrorCode};
 
 use super::refresh::position_of;
 use super::{Broker, ConnId, Net};
 use crate::list::{Linked, List, delist, enlist};
+use crate::metadata::speaks;
 use crate::recall::recalled;
 use crate::storage::{NIL, Table};
+
+/// Whether answers name leaders for this build.
+const HAS_HINTS: bool = speaks(ApiKey::PRODUCE, 10) || speaks(ApiKey::FETCH, 12);
 
 /// What is kept per partition, and waits in lists of the broker that leads it.
 pub(crate) trait Follower: Linked {
@@ -37,7 +41,7 @@ impl Net<'_> {
     /// spends attempts.
     pub(crate) fn hint_leader(&mut self, conn: ConnId, partition: u32, code: ErrorCode, hint: (i32, i32)) {
         let (leader_id, epoch) = hint;
-        let leader = position_of(&self.brokers, leader_id);
+        let leader = if HAS_HINTS { position_of(&self.brokers, leader_id) } else { NIL };
         let known = &mut self.topics.partitions[partition];
         if leader != NIL && epoch > known.epoch {
             (known.leader_id, known.epoch) = (leader_id, epoch);

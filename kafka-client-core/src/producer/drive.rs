@@ -9,6 +9,7 @@ use super::batch::{Place, SendError};
 use super::partition::Wait;
 use crate::list::delist;
 use crate::machine::Machine;
+use crate::metadata::HAS_IDS;
 use crate::net::api::Api;
 use crate::net::{Action, Closed, ConnId, Host, HostId, Inbound, RxBuf, Transmit};
 use crate::recall::recalled;
@@ -71,7 +72,7 @@ impl<'m> Producer<'m> {
             if recalled!(B1ForgetOnUnknownTopic) && self.net.topics.topics[topic].error != ErrorCode::NONE {
                 self.acc.partitions.indices().for_each(|p| self.acc.partitions[p].next_sequence = 0);
             }
-            if core::mem::take(&mut self.net.topics.topics[topic].recreated) {
+            if HAS_IDS && core::mem::take(&mut self.net.topics.topics[topic].recreated) {
                 self.start_anew(now, topic);
             }
         }
