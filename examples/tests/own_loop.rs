@@ -3,12 +3,24 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use kafka_broker::{Config, Server};
+use kafka_broker::{Action, Cluster, Config, Server};
+use kafka_proto::ApiKey;
 
 #[test]
 fn every_line_is_delivered() {
+    deliver(|_| {});
+}
+
+#[test]
+fn connections_that_end_take_nothing_with_them() {
+    // Each ends while its answer is waited for.
+    deliver(|cluster| cluster.inject_many(ApiKey::PRODUCE, None, 0, 12, Action::CloseBefore));
+}
+
+fn deliver(prepare: fn(&mut Cluster)) {
     let topics = vec![("lines".into(), 3)];
     let server = Server::start(Config { nodes: 2, topics, ..Config::default() }).expect("a broker");
+    server.with(prepare);
     let mut program = Command::new(env!("CARGO_BIN_EXE_own_loop"))
         .args([server.bootstrap().split(',').next().expect("an address"), "lines"])
         .stdin(Stdio::piped())

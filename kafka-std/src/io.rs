@@ -72,7 +72,7 @@ pub(crate) struct Shared<C: Client> {
     /// Who holds it does the I/O. `None` when the client has ended.
     driver: Mutex<Option<Driver<C>>>,
     shift: Shift,
-    /// The thread that runs work which may call the application's code at the moment, by its number; 0 for none.
+    /// The thread that is about to call the application's code, or does, by its number; 0 for none.
     calling: AtomicU64,
 }
 
@@ -279,9 +279,14 @@ impl<C: Client> Driver<C> {
 
     /// Does the work that was taken, without the lock.
     fn run(&mut self) {
-        self.shared.calling.store(thread_number(), Ordering::Relaxed);
+        let calls_back = C::calls_back(&self.work);
+        if calls_back {
+            self.shared.calling.store(thread_number(), Ordering::Relaxed);
+        }
         C::run(&mut self.work);
-        self.shared.calling.store(0, Ordering::Relaxed);
+        if calls_back {
+            self.shared.calling.store(0, Ordering::Relaxed);
+        }
     }
 
     /// Writes and reads what can be; true when there was something.

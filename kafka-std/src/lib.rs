@@ -59,6 +59,8 @@
 //! | what a call to `send` does | `producer/append.rs`, then `producer/state.rs` (under the lock) |
 //! | when a request is worth sending | `producer/state.rs`: `may_seal`, `needs_wake` |
 //! | how results reach the caller | `producer/delivery.rs`, `producer/listeners.rs`; their memory: `producer/shared.rs` |
+//! | what a flush waits for, and how a producer ends | `producer/finish.rs` |
+//! | how tasks are woken, and how a future that is dropped leaves | `sync.rs`: `Wakers` |
 //! | who chooses the partition | `producer/append.rs`; turns: `producer/partitioning.rs` |
 //! | what interceptors see | `producer/interceptor.rs` |
 //! | what comes back of a record that was not written | `producer/returned.rs` |

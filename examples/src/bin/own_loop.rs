@@ -83,17 +83,15 @@ fn exchange(
     if let Some(done) = writing.take_if(|transmit| transmit.is_done()) {
         producer.handle_written(now, done);
     }
-    let Some(mut rx) = reading.take() else { return Ok(()) };
-    match stream.read(rx.spare_mut()) {
+    // What an error leaves in the socket goes back with the connection's end: the memory is the producer's.
+    let Some(rx) = reading else { return Ok(()) };
+    let received = match stream.read(rx.spare_mut()) {
         Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-        Ok(n) => {
-            rx.advance(n);
-            producer.handle_received(now, conn, rx);
-        }
-        Err(error) => {
-            *reading = Some(rx);
-            unless_blocked(error)?;
-        }
+        other => other.or_else(unless_blocked)?,
+    };
+    rx.advance(received);
+    if let Some(rx) = reading.take_if(|_| received > 0) {
+        producer.handle_received(now, conn, rx);
     }
     Ok(())
 }

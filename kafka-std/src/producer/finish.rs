@@ -9,7 +9,7 @@ use crate::io::Shared;
 use crate::sync::{Signal, deadline_in};
 
 /// Of the time that `close` may take, the part that is kept for telling what was given up: a tenth, and not more than this.
-const TELLING_MAX: Duration = Duration::from_millis(100);
+const TELLING_MAX: Duration = Duration::from_secs(1);
 
 impl Producer {
     /// Sends what was sent so far at once, without `linger.ms`, and waits until each of these records is acknowledged
@@ -31,7 +31,7 @@ impl Producer {
     }
 
     /// Takes no more records, sends those it has, and closes the connections. What is not acknowledged within
-    /// `timeout`, less a tenth of it or 100 ms, is given up, and in the rest of the time its deliveries and callbacks say
+    /// `timeout`, less a tenth of it or one second, is given up, and in the rest of the time its deliveries and callbacks say
     /// so. True when nothing had to be given up. It returns in time whatever happens; a callback that takes longer goes
     /// on without it.
     ///

@@ -459,6 +459,7 @@ impl Client for State {
 
     fn end(&mut self, work: &mut Work) {
         self.dead = true;
+        work.calls_back |= self.has_closures;
         // What the thread failed at is not tried again.
         work.seals.clear();
         // There are some only when the thread failed. They are told without the lock, as all others.
