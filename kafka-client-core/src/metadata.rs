@@ -327,7 +327,7 @@ pub fn is_legal_topic_name(name: &str) -> bool {
     (1..=TOPIC_LEN_MAX).contains(&name.len()) && name != "." && name != ".." && name.bytes().all(legal)
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "alloc"))]
 pub(crate) mod tests {
     use std::vec::Vec;
 

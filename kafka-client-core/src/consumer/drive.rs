@@ -160,7 +160,7 @@ impl<'m> Machine<'m> for Consumer<'m> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "alloc"))]
 mod tests {
     use super::*;
     use crate::config::{ClientConfig, ConsumerConfig};
