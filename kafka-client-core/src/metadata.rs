@@ -365,7 +365,7 @@ impl Topic<'_> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "alloc"))]
 pub(crate) mod tests {
     use std::vec::Vec;
 

@@ -162,7 +162,7 @@ impl<'m> Machine<'m> for Consumer<'m> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "alloc"))]
 mod tests {
     use kafka_proto::ApiKey;
     use kafka_proto::frame::encode_response;

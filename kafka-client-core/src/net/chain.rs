@@ -60,7 +60,7 @@ pub(crate) fn unchain<T: Chained>(
     None
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "alloc"))]
 mod tests {
     use super::*;
     use crate::metadata::tests::topics;

@@ -209,7 +209,7 @@ impl<'m> Machine<'m> for Producer<'m> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "alloc"))]
 mod tests {
     use kafka_proto::record::NewRecord;
 

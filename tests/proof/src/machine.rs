@@ -7,7 +7,7 @@ use kafka_client_core::config::{ClientConfig, ProducerConfig};
 use kafka_client_core::machine::Machine;
 use kafka_client_core::metadata::TopicId;
 use kafka_client_core::net::{Action, Closed, ConnId, HostId, RxBuf, Transmit};
-use kafka_client_core::producer::{AppendError, Delivery, Producer, Seal};
+use kafka_client_core::producer::{AppendError, Delivery, Mark, Outcome, Producer, Seal};
 use kafka_client_core::resources::Resources;
 use kafka_client_core::storage::Text;
 use kafka_client_core::time::Instant;
@@ -45,15 +45,16 @@ pub fn machine_append(
 #[unsafe(no_mangle)]
 pub fn machine_command(machine: &mut Producer<'static>, now: Instant, which: u8) {
     match which {
-        0 => machine.flush(now),
+        0 => _ = machine.flush(now),
         1 => machine.close(now),
         _ => machine.abort(),
     }
 }
 
 #[unsafe(no_mangle)]
-pub fn machine_getters(machine: &Producer<'static>, host: HostId, topic: TopicId) -> usize {
-    let flags = [machine.unresolved(), machine.is_flushed(), machine.has_room(), machine.is_closed()];
+pub fn machine_getters(machine: &Producer<'static>, host: HostId, topic: TopicId, flushed: Mark) -> usize {
+    let flushed = machine.resolved_to() == flushed;
+    let flags = [machine.unresolved(), flushed, machine.has_room(), machine.is_closed()];
     let numbers = machine.partitions(topic) as usize ^ machine.slots_in_use() ^ machine.troubles().count();
     let names = machine.topic_name(topic).len() ^ machine.host(host).name.len();
     let errors = machine.topic_error(topic).is_retriable() ^ machine.refused().is_some();
@@ -121,6 +122,11 @@ pub fn machine_action(machine: &mut Producer<'static>, now: Instant) -> Option<A
 #[unsafe(no_mangle)]
 pub fn machine_timeout(machine: &mut Producer<'static>) -> Instant {
     machine.poll_timeout()
+}
+
+#[unsafe(no_mangle)]
+pub fn machine_outcome(machine: &Producer<'static>, delivery: &Delivery, index: u32) -> Outcome {
+    machine.outcome_of(delivery, index)
 }
 
 #[unsafe(no_mangle)]
