@@ -38,7 +38,6 @@ impl<'m> Producer<'m> {
     fn next_ask(&self) -> Option<Ask> {
         let txn = &self.txn;
         let find = |ask| if txn.coordinator == NIL { Ask::Coordinator } else { ask };
-        let drained = self.acc.pool.oldest() == NIL;
         match txn.state {
             TransactionState::Initializing => Some(find(Ask::Init)),
             TransactionState::Open | TransactionState::Committing if txn.joining => Some(find(Ask::Join)),
@@ -46,12 +45,20 @@ impl<'m> Producer<'m> {
                 OffsetsStep::AddGroup => Some(find(Ask::AddGroup)),
                 OffsetsStep::FindGroup if txn.group_coordinator == NIL => Some(Ask::GroupCoordinator),
                 OffsetsStep::FindGroup => Some(Ask::CommitOffsets),
-                OffsetsStep::None if drained => Some(find(Ask::End { commit: true })),
+                OffsetsStep::None if self.is_drained() => Some(find(Ask::End { commit: true })),
                 OffsetsStep::None => None,
             },
-            TransactionState::Aborting if drained => Some(find(Ask::End { commit: false })),
+            TransactionState::Aborting if self.is_drained() => Some(find(Ask::End { commit: false })),
             _ => None,
         }
+    }
+
+    /// Whether every batch has its outcome, and none is under way: one that was given up for its time may still be
+    /// appended, and behind the end of its transaction it would become part of the next one.
+    fn is_drained(&self) -> bool {
+        let resolved = self.acc.pool.oldest() == NIL;
+        resolved
+            && (recalled!(F12EndsAroundBatch) || self.acc.partitions.iter().all(|queue| queue.stamped == 0))
     }
 
     /// The broker that has to be asked; [`NIL`] for any.

@@ -233,6 +233,13 @@ impl<'m> World<'m> {
         link.map(|link| link.up.cut = Some((link.up.sent + after, cut))).is_some()
     }
 
+    /// What a client writes to a node from now on arrives only after so many microseconds.
+    pub fn hold_up(&mut self, client: usize, node: i32, us: u64) {
+        for link in self.links.values_mut().filter(|l| l.client == client && l.node == node) {
+            link.up.cut = Some((link.up.sent, crate::pipe::Cut::Pause(us)));
+        }
+    }
+
     /// Nothing passes on a client's connections any more, and nobody is told.
     pub fn make_silent(&mut self, client: usize) {
         for link in self.links.values_mut().filter(|l| l.client == client) {

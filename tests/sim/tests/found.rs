@@ -264,10 +264,11 @@ fn nothing_goes_out_behind_a_batch_that_is_tried_again() {
 }
 
 /// Seeds that found something in transactions, or in clusters that have such beside them: a batch that overtook another
-/// after brokers had forgotten its producer, and a producer that a late request of its own fenced.
+/// after brokers had forgotten its producer, a producer that a late request of its own fenced, and a batch that came
+/// behind the end of its transaction.
 #[test]
 fn seeds_with_transactions_that_found_something() {
-    for seed in [2243, 5906] {
+    for seed in [2243, 5906, 1277] {
         let report = kafka_sim::run::run_life(seed, Life::Transactions, 180_000_000, false);
         assert!(report.violations.is_empty(), "{seed}: {:?}", report.violations);
     }

@@ -112,6 +112,34 @@ fn b16_a_late_end_does_not_end_the_next_transaction() {
     }
 }
 
+/// A batch runs out of time while it is under way, and its transaction is aborted. Would the abort not wait for it, it
+/// could be appended behind the abort, and be committed with the next transaction.
+#[test]
+fn what_was_given_up_on_the_way_is_not_committed_with_the_next_transaction() {
+    for transaction_version in [0, 2] {
+        // One of the partitions is led by a node that does not coordinate.
+        for (partition, late_ms) in [(0, 300), (0, 600), (1, 300), (1, 600), (1, 900)] {
+            let (mut w, p) = one_transactional(Config { transaction_version, ..cluster(2, 2) });
+            w.transact(p, &[0, 1]);
+            let refusal = Action::Error(ErrorCode::NOT_ENOUGH_REPLICAS);
+            w.cluster.inject_many(ApiKey::PRODUCE, None, 0, 1_000, refusal);
+            w.begin(p);
+            w.send_one(p, Some(partition), 0);
+            w.run_ms(4_900);
+            w.cluster.clear_injections();
+            // The last attempt comes when the six seconds of the record are over. The application aborts when it hears
+            // of that.
+            w.hold_up(p, partition as i32, late_ms * 1_000);
+            w.run_ms(1_150);
+            w.reach_step(p, Step::Idle, 10_000);
+            w.transact(p, &[0, 1]);
+            let place = format!("version {transaction_version}, partition {partition}, {late_ms} ms late");
+            assert_eq!(w.verdict(), [], "{place}");
+            w.assert_sound();
+        }
+    }
+}
+
 /// The coordinator never heard of the transaction: there is nothing to abort, and nothing is wrong.
 #[test]
 fn what_the_coordinator_never_heard_of_is_aborted_all_the_same() {
