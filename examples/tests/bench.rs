@@ -36,6 +36,15 @@ fn each_mode_prints_one_line_of_json() {
 }
 
 #[test]
+fn large_records_need_no_memory_beyond_that_of_a_few() {
+    let topics = vec![("t".into(), 1)];
+    let server = Server::start(Config { topics, ..Config::default() }).expect("a broker");
+    let output = bench(&["produce", "t", "20", "40000", "none", "all"], &[("BROKER", &server.bootstrap())]);
+    let line: serde_json::Value = serde_json::from_str(text(&output.stdout).trim()).expect("JSON");
+    assert!(line["maxrss_kb"].as_u64().is_some_and(|kb| kb < 200 << 10), "{line}");
+}
+
+#[test]
 fn what_cannot_be_understood_is_named() {
     let good = ["produce", "t", "10", "100", "none", "all"];
     let with = |index: usize, value: &'static str| {

@@ -218,6 +218,11 @@ impl<'m> Producer<'m> {
         self.acc.pool.has_room()
     }
 
+    /// Whether an open batch waits for its linger to be over.
+    pub fn lingers(&mut self) -> bool {
+        self.acc.pool.lingering() != NIL
+    }
+
     /// Whether [`close`](Self::close) or [`abort`](Self::abort) is complete: all resolved, no connection open.
     pub fn is_closed(&self) -> bool {
         self.closed && self.net.is_shut_down()
@@ -321,6 +326,10 @@ impl<'m> Producer<'m> {
         }
         self.note_use(topic);
         self.touch(now, partition);
+        if matches!(begun, Err(AppendError::Full)) {
+            // Batches that linger are what there is no room for.
+            self.flush(now);
+        }
         begun
     }
 

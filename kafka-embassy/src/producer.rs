@@ -95,16 +95,21 @@ impl<'d, M: RawMutex> Producer<'d, M> {
     pub async fn send(&self, topic: TopicId, record: &Record<'_>) -> Result<Ticket, AppendError> {
         let mut told = false;
         poll_fn(|cx| {
-            self.shared.peek(|inner| match append(inner, topic, record) {
-                Err(AppendError::Full | AppendError::NoMetadata { .. }) => {
-                    inner.users.register(cx.waker());
-                    // Once: where sender and runner are one task, they would wake each other for ever.
-                    if !core::mem::replace(&mut told, true) {
-                        inner.change();
+            self.shared.peek(|inner| {
+                let lingered = inner.core.lingers();
+                match append(inner, topic, record) {
+                    Err(AppendError::Full | AppendError::NoMetadata { .. }) => {
+                        inner.users.register(cx.waker());
+                        // Once, and for batches that linger no more as there is no room: where sender and runner are one
+                        // task, they would wake each other for ever.
+                        let first = !core::mem::replace(&mut told, true);
+                        if first || lingered && !inner.core.lingers() {
+                            inner.change();
+                        }
+                        Poll::Pending
                     }
-                    Poll::Pending
+                    done => Poll::Ready(done),
                 }
-                done => Poll::Ready(done),
             })
         })
         .await

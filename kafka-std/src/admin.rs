@@ -38,7 +38,8 @@ pub use offsets::CommittedOffset;
 pub struct Admin {
     bootstrap: Vec<(String, u16)>,
     timeout: Duration,
-    link: Link,
+    /// `None` once something went wrong on it: an answer that did not come may still come, to another question.
+    link: Option<Link>,
 }
 
 /// A cluster: its brokers, and topics asked for.
@@ -112,7 +113,7 @@ impl Admin {
     /// See [`connect`](Self::connect).
     pub fn connect_within(servers: &str, timeout: Duration) -> Result<Admin, Error> {
         let bootstrap = bootstrap_servers(servers)?;
-        let link = Link::to_any(&bootstrap, deadline(timeout))?;
+        let link = Some(Link::to_any(&bootstrap, deadline(timeout))?);
         Ok(Admin { bootstrap, timeout, link })
     }
 
@@ -123,6 +124,10 @@ impl Admin {
     /// # Errors
     /// [`Error::Unavailable`]. A topic that does not exist is no error: its [`TopicInfo::error`] says so.
     pub fn metadata(&mut self, topics: Option<&[&str]>) -> Result<Cluster, Error> {
+        self.metadata_by(topics, deadline(self.timeout))
+    }
+
+    fn metadata_by(&mut self, topics: Option<&[&str]>, deadline: Instant) -> Result<Cluster, Error> {
         let names: Option<Vec<MetadataRequestTopic<'_>>> = topics.map(|names| {
             names.iter().map(|name| MetadataRequestTopic { name: Some(name), ..Default::default() }).collect()
         });
@@ -131,7 +136,7 @@ impl Admin {
             allow_auto_topic_creation: false,
             ..MetadataRequest::default()
         };
-        let (version, body) = self.call(&request)?;
+        let (version, body) = self.call(&request, deadline)?;
         let response = link::decode::<MetadataResponse<'_>>(version, &body, "metadata")?;
         Ok(cluster(version, &response))
     }
@@ -159,8 +164,8 @@ impl Admin {
             ..CreateTopicsRequest::default()
         };
         let what = format!("create topic {name}");
-        self.at_controller(&what, |admin| {
-            let (version, body) = admin.call(&request)?;
+        self.at_controller(&what, |admin, deadline| {
+            let (version, body) = admin.call(&request, deadline)?;
             let response = link::decode::<CreateTopicsResponse<'_>>(version, &body, "create topics")?;
             let result = response.topics.first();
             Ok(result.map_or((ErrorCode::UNKNOWN_SERVER_ERROR, None), |topic| {
@@ -181,8 +186,8 @@ impl Admin {
             timeout_ms: self.timeout_ms(),
         };
         let what = format!("delete topic {name}");
-        self.at_controller(&what, |admin| {
-            let (version, body) = admin.call(&request)?;
+        self.at_controller(&what, |admin, deadline| {
+            let (version, body) = admin.call(&request, deadline)?;
             let response = link::decode::<DeleteTopicsResponse<'_>>(version, &body, "delete topics")?;
             let result = response.responses.first();
             Ok(result.map_or((ErrorCode::UNKNOWN_SERVER_ERROR, None), |topic| {
@@ -199,14 +204,15 @@ impl Admin {
     fn at_controller(
         &mut self,
         what: &str,
-        mut ask: impl FnMut(&mut Admin) -> Result<(ErrorCode, Option<String>), Error>,
+        mut ask: impl FnMut(&mut Admin, Instant) -> Result<(ErrorCode, Option<String>), Error>,
     ) -> Result<(), Error> {
-        let mut answer = ask(self)?;
+        let deadline = deadline(self.timeout);
+        let mut answer = ask(self, deadline)?;
         if answer.0 == ErrorCode::NOT_CONTROLLER {
-            let cluster = self.metadata(Some(&[]))?;
+            let cluster = self.metadata_by(Some(&[]), deadline)?;
             if let Some(broker) = cluster.brokers.iter().find(|b| Some(b.id) == cluster.controller) {
-                self.link = Link::to_any(&[(broker.host.clone(), broker.port)], deadline(self.timeout))?;
-                answer = ask(self)?;
+                self.link = Some(Link::to_any(&[(broker.host.clone(), broker.port)], deadline)?);
+                answer = ask(self, deadline)?;
             }
         }
         match answer {
@@ -216,18 +222,29 @@ impl Admin {
     }
 
     /// Asks, on a new connection if the old one is gone.
-    fn call<'a, R: kafka_proto::Request<'a>>(&mut self, request: &R) -> Result<(i16, Vec<u8>), Error> {
+    fn call<'a, R: kafka_proto::Request<'a>>(
+        &mut self,
+        request: &R,
+        deadline: Instant,
+    ) -> Result<(i16, Vec<u8>), Error> {
         let begin = Instant::now();
-        let deadline = deadline(self.timeout);
-        match self.link.call(request, deadline) {
-            Ok(answer) => return Ok(answer),
-            Err(trouble) if Instant::now() >= deadline => {
-                return Err(self.link.unavailable(trouble, begin.elapsed()).into());
+        if let Some(mut link) = self.link.take() {
+            match link.call(request, deadline) {
+                Ok(answer) => {
+                    self.link = Some(link);
+                    return Ok(answer);
+                }
+                Err(trouble) if Instant::now() >= deadline => {
+                    return Err(link.unavailable(trouble, begin.elapsed()).into());
+                }
+                Err(_) => {}
             }
-            Err(_) => self.link = Link::to_any(&self.bootstrap, deadline)?,
         }
-        let answer = self.link.call(request, deadline);
-        answer.map_err(|trouble| self.link.unavailable(trouble, begin.elapsed()).into())
+        let mut link = Link::to_any(&self.bootstrap, deadline)?;
+        let answer = link.call(request, deadline);
+        let answer = answer.map_err(|trouble| link.unavailable(trouble, begin.elapsed()))?;
+        self.link = Some(link);
+        Ok(answer)
     }
 }
 

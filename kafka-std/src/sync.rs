@@ -54,7 +54,13 @@ impl<T> Lock<T> {
 /// Calls the application's code; false when it panicked. The panic hook has reported that, and who panicked has a state of
 /// his own.
 pub(crate) fn isolated(call: impl FnOnce()) -> bool {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)).is_ok()
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)).map_err(discard).is_ok()
+}
+
+/// Drops what the application's code panicked with, which is its own too. What that panics with is kept for ever.
+#[cold]
+fn discard(payload: Box<dyn std::any::Any + Send>) {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(payload))).unwrap_or_else(std::mem::forget);
 }
 
 /// Wakes them all, also when the executor of one panics.

@@ -5,6 +5,8 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::server;
+use kafka_broker::Action;
+use kafka_proto::ApiKey;
 use kafka_std::{Admin, Error, ErrorCode};
 
 #[test]
@@ -50,4 +52,39 @@ fn nobody_there_is_an_error_that_names_each_host() {
     let error = Admin::connect(&format!("{closed},no-such-host.invalid:9092")).unwrap_err().to_string();
     assert!(error.contains(&format!("{closed}: connection refused: nothing listens there")), "{error}");
     assert!(error.contains("no-such-host.invalid:9092: the name does not resolve"), "{error}");
+}
+
+#[test]
+fn a_connection_that_fell_silent_is_not_asked_again() {
+    let server = server(&[("first", 1)]);
+    let mut admin = Admin::connect_within(&server.bootstrap(), Duration::from_secs(2)).unwrap();
+    server.with(|c| c.inject(ApiKey::METADATA, Action::Swallow));
+    let error = admin.metadata(None).unwrap_err();
+    assert!(matches!(error, Error::Unavailable(_)), "{error}");
+    // The broker answers; only that connection stays silent, as one to a machine that is gone.
+    assert_eq!(admin.metadata(None).unwrap().topics.len(), 1);
+}
+
+#[test]
+fn a_call_of_several_requests_takes_no_longer_than_a_call_may() {
+    let server = server(&[("first", 1)]);
+    let allowed = Duration::from_secs(2);
+    let mut admin = Admin::connect_within(&server.bootstrap(), allowed).unwrap();
+    server.with(|c| {
+        c.inject(ApiKey::FIND_COORDINATOR, Action::Delay(1_500_000));
+        c.inject(ApiKey::OFFSET_FETCH, Action::Swallow);
+    });
+    let begin = Instant::now();
+    let error = admin.committed("g", None).unwrap_err();
+    assert!(matches!(error, Error::Unavailable(_)), "{error}");
+    assert!(begin.elapsed() < allowed * 3 / 2, "{:?}", begin.elapsed());
+}
+
+#[test]
+fn a_call_may_take_for_ever() {
+    let server = server(&[("first", 1)]);
+    let mut admin = Admin::connect_within(&server.bootstrap(), Duration::MAX).unwrap();
+    assert_eq!(admin.metadata(None).unwrap().topics.len(), 1);
+    admin.create_topic("second", 1, 1).unwrap();
+    assert_eq!(admin.committed("g", None).unwrap(), []);
 }

@@ -87,12 +87,41 @@ fn a_waker_that_panics_stops_nobody_else() {
     let server = server(&[("readings", 1)]);
     let producer = builder(&server.bootstrap()).build().unwrap();
     let waker = Waker::from(Arc::new(Panics));
-    let mut delivery = pin!(producer.send(record()).unwrap());
-    assert!(delivery.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    producer.send(record()).unwrap().wait().unwrap();
+    let mut delivery = pin!(None);
+    // Held, the cluster does not answer.
+    server.with(|_| {
+        delivery.set(Some(producer.send(record()).unwrap()));
+        let polled = delivery.as_mut().as_pin_mut().unwrap().poll(&mut Context::from_waker(&waker));
+        assert!(polled.is_pending());
+    });
     let other = producer.clone();
     let mut sending = pin!(other.send_async(Record::to("nowhere").value("v")));
     assert!(sending.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
     in_time("the producer", move || {
+        producer.send(record()).unwrap().wait().unwrap();
+        assert!(producer.close(SECONDS));
+    });
+}
+
+/// What a panic may be made of.
+struct Explosive;
+
+impl Drop for Explosive {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            panic!("the panic's panic");
+        }
+    }
+}
+
+#[test]
+fn a_panic_that_panics_when_it_is_dropped_stops_nobody_else() {
+    let server = server(&[("readings", 1)]);
+    let producer = builder(&server.bootstrap()).build().unwrap();
+    producer.send_then(record(), |_| std::panic::panic_any(Explosive)).unwrap();
+    in_time("the producer", move || {
+        assert!(producer.flush(SECONDS));
         producer.send(record()).unwrap().wait().unwrap();
         assert!(producer.close(SECONDS));
     });

@@ -6,6 +6,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
+use std::time::{Duration, Instant};
 
 use common::server;
 use kafka_broker::Action;
@@ -20,7 +21,7 @@ impl Wake for Task {
     fn wake(self: Arc<Self>) {}
 }
 
-/// Polls the future some times, drops it, and says how many of its wakers are left.
+/// Polls the future some times, drops it, and says how many of its wakers are left once nobody is being woken any more.
 fn left_by<F: Future>(future: F) -> usize {
     let task = Arc::new(Task);
     let waker = Waker::from(task.clone());
@@ -31,6 +32,10 @@ fn left_by<F: Future>(future: F) -> usize {
         }
     }
     drop(waker);
+    let begin = Instant::now();
+    while Arc::strong_count(&task) > 1 && begin.elapsed() < Duration::from_secs(5) {
+        std::thread::yield_now();
+    }
     Arc::strong_count(&task) - 1
 }
 

@@ -24,7 +24,7 @@ fn bytes(settings: &[(&str, &str)]) -> u32 {
     let builder = settings.iter().fold(builder, |b, (name, value)| b.set(name, value).unwrap());
     let producer = builder.build().unwrap();
     let values = values();
-    let records: Vec<_> = values.iter().map(|value| Record::to("t").value(value)).collect();
+    let records: Vec<_> = values.iter().map(|value| Record::to("t").value(value).timestamp(7)).collect();
     producer.send_all(&records, &mut Vec::new()).unwrap();
     assert!(producer.flush(SECONDS));
     let consumer = Consumer::builder().bootstrap_servers(&server.bootstrap()).build().unwrap();

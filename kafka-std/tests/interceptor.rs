@@ -3,7 +3,7 @@
 mod common;
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::{block_on, server};
 use kafka_std::{DeliveryResult, Header, Interceptor, Outgoing, Producer, Record, SendError};
@@ -158,11 +158,20 @@ fn refusals_and_failures_are_told_too() {
         .unwrap();
     producer.send(Record::to("no such/name").value("1")).unwrap_err();
     block_on(producer.send_async(Record::to("readings").partition(9).value("2"))).unwrap_err();
+    server.with(|c| c.kill_node(0));
     let never_sent = producer.send(Record::to("readings").value("3")).unwrap();
     producer.close(Duration::ZERO);
-    never_sent.wait().map(drop).unwrap_or(());
+    never_sent.wait().unwrap_err();
+    // The producer's thread may still be telling: the interceptors go with it.
+    drop(producer);
+    let begin = Instant::now();
+    while Arc::strong_count(&events) > 1 {
+        assert!(begin.elapsed() < SECONDS, "the producer's thread goes on");
+        std::thread::yield_now();
+    }
     let events = events.lock().unwrap();
     assert_eq!(events.len(), 3, "{events:?}");
     assert!(events[0].starts_with("+a: refused 1+a: \"no such/name\""), "{events:?}");
     assert!(events[1].starts_with("+a: refused 2+a: topic readings has no partition 9"), "{events:?}");
+    assert_eq!(events[2], "+a: failed readings-0");
 }

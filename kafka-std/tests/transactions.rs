@@ -213,3 +213,20 @@ fn a_task_that_waits_for_the_coordinator_keeps_max_block() {
     block_on(initialised).expect_err("no coordinator");
     assert!(begin.elapsed() < SOON, "{:?}", begin.elapsed());
 }
+
+#[test]
+fn who_waits_for_a_commit_hears_of_it_although_the_next_transaction_is_open() {
+    let server = server();
+    let builder = Producer::builder().bootstrap_servers(&server.bootstrap()).transactional_id("t");
+    let producer = builder.max_block(SOON).build().expect("a producer");
+    producer.init_transactions().expect("a coordinator");
+    producer.begin_transaction().expect("ready");
+    drop(producer.send(Record::to("t").value("v")).expect("taken"));
+    let committed = producer.commit_transaction_async();
+    let until = std::time::Instant::now() + SOON / 2;
+    while producer.begin_transaction().is_err() {
+        assert!(std::time::Instant::now() < until, "never committed");
+        std::thread::yield_now();
+    }
+    block_on(committed).expect("committed");
+}

@@ -52,8 +52,12 @@ fn nobody_there_is_an_error_in_time_that_names_each_host() {
     let (first, second) = (closed(), closed());
     let producer = builder(&format!("{first},{second}")).max_block(MOMENT).build().unwrap();
     let begin = Instant::now();
-    let error = unavailable(producer.send(Record::to("readings").value("v")));
+    let mut error = unavailable(producer.send(Record::to("readings").value("v")));
     assert!((MOMENT..SECONDS).contains(&begin.elapsed()), "{:?}", begin.elapsed());
+    // On a busy machine it takes longer until both were tried.
+    while error.brokers.iter().any(|(_, trouble)| trouble.is_none()) && begin.elapsed() < SECONDS {
+        error = unavailable(producer.send(Record::to("readings").value("v")));
+    }
     for host in [first, second] {
         assert!(error.brokers.contains(&(host.to_string(), Some(Trouble::Refused))), "{error}");
         assert!(error.to_string().contains(&format!("{host}: connection refused: nothing listens there")));
@@ -154,6 +158,44 @@ fn a_full_pool_pushes_back_and_the_record_can_be_sent_again() {
     });
     producer.send(record).unwrap().wait().unwrap();
     assert_eq!(server.with(|c| c.log("readings", 0).unwrap().len()), 5);
+}
+
+#[test]
+fn memory_that_ordinary_batches_had_is_there_for_a_larger_record() {
+    let server = server(&[("readings", 1)]);
+    let builder = builder(&server.bootstrap()).batch_size(1024).buffer_memory(64 << 10);
+    let producer = builder.linger(SECONDS).max_block(Duration::from_secs(2)).build().unwrap();
+    let small = [b'x'; 900];
+    drop(producer.send(Record::to("readings").value(&small)).unwrap());
+    // Held, the cluster acknowledges nothing.
+    let taken = server.with(|_| {
+        (0..100).take_while(|_| producer.try_send(Record::to("readings").value(&small)).is_ok()).count()
+    });
+    assert_eq!(taken, 63, "all of buffer.memory is in use");
+    assert!(producer.flush(SECONDS));
+    let large = vec![b'x'; 40_000];
+    for _ in 0..3 {
+        drop(producer.send(Record::to("readings").value(&large)).unwrap());
+        drop(producer.send(Record::to("readings").value(&small)).unwrap());
+        assert!(producer.flush(SECONDS));
+    }
+    assert_eq!(server.with(|c| c.log("readings", 0).unwrap().len()), 1 + 63 + 6);
+}
+
+#[test]
+fn who_finds_no_room_does_not_wait_for_batches_that_linger() {
+    let server = server(&[("readings", 9)]);
+    let producer = builder(&server.bootstrap())
+        .batch_size(1024)
+        .buffer_memory(4096)
+        .linger(Duration::from_secs(60))
+        .max_block(SECONDS)
+        .build()
+        .unwrap();
+    for partition in [0, 1, 2, 3, 4, 5, 6, 7, 8, 0] {
+        drop(producer.send(Record::to("readings").partition(partition).value("v")).unwrap());
+    }
+    assert!(producer.flush(SECONDS));
 }
 
 #[test]
@@ -298,9 +340,9 @@ fn closing_does_not_wait_longer_for_a_callback_than_it_may() {
     };
     producer.send_then(Record::to("readings").value("v"), callback).unwrap();
     busy.recv_timeout(SECONDS).unwrap();
-    let (begin, allowed) = (Instant::now(), Duration::from_secs(1));
-    producer.close(allowed);
-    assert!(begin.elapsed() < allowed * 3 / 2, "{:?}", begin.elapsed());
+    let begin = Instant::now();
+    producer.close(Duration::from_secs(1));
+    assert!(begin.elapsed() < SECONDS, "{:?}", begin.elapsed());
     drop(release);
 }
 
@@ -309,8 +351,8 @@ fn an_answer_that_never_comes_is_indeterminate() {
     let server = server(&[("readings", 1)]);
     let producer = builder(&server.bootstrap())
         .linger(Duration::ZERO)
-        .request_timeout(Duration::from_millis(200))
-        .delivery_timeout(Duration::from_millis(700))
+        .request_timeout(Duration::from_secs(1))
+        .delivery_timeout(Duration::from_secs(3))
         .build()
         .unwrap();
     producer.send(Record::to("readings").value("arrives")).unwrap().wait().unwrap();

@@ -108,7 +108,16 @@ impl<'m> Pool<'m> {
 
     #[cfg(feature = "alloc")]
     fn allocate(&mut self, size: usize) -> u32 {
-        if !self.can_allocate() || self.budget < size as u64 {
+        if !self.can_allocate() {
+            return NIL;
+        }
+        // Where there are free slots, they are too small: a larger one is made of their memory.
+        while self.budget < size as u64 && self.free != NIL {
+            let slot = self.free;
+            self.free = self.batches[slot].next;
+            self.strip(slot);
+        }
+        if self.budget < size as u64 {
             return NIL;
         }
         let slot = match self.bare {
@@ -167,7 +176,7 @@ impl<'m> Pool<'m> {
     /// The slot is free: resolved, delivered, and no request carries it.
     pub(crate) fn free(&mut self, slot: u32) {
         let slot_size = self.slot_size;
-        let (free, bare) = (self.free, self.bare);
+        let free = self.free;
         let batch = &mut self.batches[slot];
         batch.place = Place::Free;
         batch.generation = batch.generation.wrapping_add(1);
@@ -175,14 +184,20 @@ impl<'m> Pool<'m> {
         // Compression changes a batch's memory for the scratch buffer, which may be of another size.
         let oversized = batch.mem.as_ref().is_none_or(|m| m.len() != slot_size && m.is_owned());
         if oversized {
-            batch.mem = None;
-            self.budget += core::mem::take(&mut batch.charged);
-            batch.next = bare;
-            self.bare = slot;
+            self.strip(slot);
         } else {
             batch.next = free;
             self.free = slot;
         }
+    }
+
+    /// Takes the memory of a free slot back.
+    fn strip(&mut self, slot: u32) {
+        let batch = &mut self.batches[slot];
+        batch.mem = None;
+        self.budget += core::mem::take(&mut batch.charged);
+        batch.next = self.bare;
+        self.bare = slot;
     }
 
     /// The oldest batch that is not resolved, or [`NIL`].

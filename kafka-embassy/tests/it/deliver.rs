@@ -2,18 +2,19 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use async_io::Timer;
-use futures_lite::future::{block_on, or, zip};
+use futures_lite::future::{block_on, or, poll_once, zip};
 use kafka_embassy::core::producer::{Delivery, Outcome, SendError};
 use kafka_embassy::{Record, Tally};
 use kafka_proto::ErrorCode;
 
-use crate::setup::{TOPIC, assert_log, broker, client, send};
+use crate::setup::{TOPIC, assert_log, broker, client, lingering_client, send};
 
 #[test]
 fn a_record_for_each_way_that_bytes_can_be_cut() {
@@ -156,4 +157,49 @@ fn more_tasks_than_there_is_room_for_wakers_all_get_their_turn() {
     });
     block_on(or(all, async { runner.run(|_| {}).await }));
     assert_eq!(producer.tally(), Tally { acked: count * each, not_written: 0, indeterminate: 0 });
+}
+
+async fn never() {
+    Timer::after(Duration::from_secs(20)).await;
+    panic!("it waits for linger");
+}
+
+#[test]
+fn who_waits_for_room_does_not_wait_for_batches_that_linger() {
+    let server = broker(1);
+    let (producer, mut runner) = lingering_client(&server.bootstrap());
+    let topic = producer.topic(TOPIC).expect("a legal name");
+    let to = |partition| Record { partition: Some(partition), value: Some(b"v"), ..Record::default() };
+    let mut run = pin!(runner.run(|_| {}));
+    let sending = async {
+        for partition in [0, 1, 2, 0, 1, 2] {
+            producer.send(topic, &to(partition)).await.expect("taken");
+        }
+        producer.flush().await;
+    };
+    block_on(or(or(sending, never()), async { run.as_mut().await }));
+    assert_eq!(producer.tally().acked, 6);
+
+    // The room that somebody waits for is taken by others, and the runner has seen that before he looks again.
+    let both = [0, 1].map(|partition| producer.try_send(topic, &to(partition)).is_ok());
+    assert_eq!(both, [true; 2]);
+    let last = to(2);
+    let mut waiting = pin!(producer.send(topic, &last));
+    assert!(block_on(poll_once(waiting.as_mut())).is_none());
+    let until_sent = async {
+        while producer.tally().acked < 8 {
+            Timer::after(Duration::from_millis(1)).await;
+        }
+    };
+    block_on(or(or(until_sent, never()), async { run.as_mut().await }));
+    let both = [0, 1].map(|partition| producer.try_send(topic, &to(partition)).is_ok());
+    assert_eq!(both, [true; 2]);
+    // Long enough that no timer of the metadata wakes the runner later.
+    let moment = async {
+        Timer::after(Duration::from_millis(400)).await;
+    };
+    block_on(or(moment, async { run.as_mut().await }));
+    assert!(block_on(poll_once(waiting.as_mut())).is_none());
+    let taken = async { waiting.await.map(drop).expect("taken") };
+    block_on(or(or(taken, never()), async { run.as_mut().await }));
 }

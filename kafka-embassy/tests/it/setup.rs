@@ -15,7 +15,8 @@ pub const PARTITIONS: i32 = 3;
 const BATCH: usize = 512;
 const SLOTS: usize = 4;
 
-type Memory<const CONNS: usize> = Resources<'static, NoopRawMutex, CONNS, 4, 1, 4, SLOTS, BATCH, 1024, 160>;
+type Memory<const CONNS: usize, const SLOTS: usize> =
+    Resources<'static, NoopRawMutex, CONNS, 4, 1, 4, SLOTS, BATCH, 1024, 160>;
 pub type Handle = Producer<'static, NoopRawMutex>;
 pub type Driver<const CONNS: usize> = Runner<'static, NoopRawMutex, Host, Literals, CONNS>;
 
@@ -28,12 +29,28 @@ pub fn broker(nodes: i32) -> Server {
 /// A client of `bootstrap` with `CONNS` connections that move at most `piece` bytes at a time. Its memory is leaked, as
 /// that of firmware is static.
 pub fn client<const CONNS: usize>(bootstrap: &str, piece: usize) -> (Handle, Driver<CONNS>) {
+    let config = ProducerConfig { linger: Duration::from_millis(1), ..ProducerConfig::DEFAULT };
+    client_of::<CONNS, SLOTS>(bootstrap, piece, config)
+}
+
+/// A client with room for two batches, which linger for longer than anybody waits.
+pub fn lingering_client(bootstrap: &str) -> (Handle, Driver<1>) {
+    let hour = Duration::from_millis(3_600_000);
+    let config =
+        ProducerConfig { linger: hour, delivery_timeout: Duration(2 * hour.0), ..ProducerConfig::DEFAULT };
+    client_of::<1, 2>(bootstrap, usize::MAX, config)
+}
+
+fn client_of<const CONNS: usize, const SLOTS: usize>(
+    bootstrap: &str,
+    piece: usize,
+    config: ProducerConfig,
+) -> (Handle, Driver<CONNS>) {
     let (host, port) =
         bootstrap.split(',').next().and_then(|first| first.rsplit_once(':')).expect("host:port");
     let host: &'static str = host.to_owned().leak();
-    let memory: &'static mut Memory<CONNS> = Box::leak(Box::new(Memory::new()));
+    let memory: &'static mut Memory<CONNS, SLOTS> = Box::leak(Box::new(Memory::new()));
     let client = ClientConfig { client_id: "board", ..ClientConfig::DEFAULT };
-    let config = ProducerConfig { linger: Duration::from_millis(1), ..ProducerConfig::DEFAULT };
     let port = port.parse().expect("a port");
     let connectors = std::array::from_fn(|_| Host(piece));
     memory.producer(client, config, &[(host, port)], connectors, Literals).expect("valid settings")

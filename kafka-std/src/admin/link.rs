@@ -33,9 +33,7 @@ impl Link {
         let begin = Instant::now();
         let mut brokers = Vec::new();
         for (index, (host, port)) in hosts.iter().enumerate() {
-            let turns = u32::try_from(hosts.len() - index).unwrap_or(u32::MAX);
-            let turn_ends = Instant::now() + deadline.saturating_duration_since(Instant::now()) / turns;
-            match Link::to(host, *port, turn_ends) {
+            match Link::to(host, *port, turn(hosts.len() - index, deadline)) {
                 Ok(link) => return Ok(link),
                 Err(trouble) => brokers.push((host_port(host, *port), Some(trouble))),
             }
@@ -45,20 +43,27 @@ impl Link {
     }
 
     fn to(host: &str, port: u16, deadline: Instant) -> Result<Link, Trouble> {
+        Link::to_first(&resolve(host, port, deadline)?, &host_port(host, port), deadline)
+    }
+
+    /// Connects to the first address of a host that works, as [`to_any`](Self::to_any).
+    fn to_first(addresses: &[SocketAddr], broker: &str, deadline: Instant) -> Result<Link, Trouble> {
         let mut last = Trouble::Unresolved;
-        for address in resolve(host, port, deadline)? {
-            match TcpStream::connect_timeout(&address, left(deadline)?) {
-                Ok(stream) => {
-                    stream.set_nodelay(true).map_err(|error| of(&error))?;
-                    let broker = host_port(host, port);
-                    let mut link = Link { stream, broker, versions: Vec::new(), next_correlation: 0 };
-                    link.negotiate(deadline)?;
-                    return Ok(link);
-                }
-                Err(error) => last = of(&error),
+        for (index, address) in addresses.iter().enumerate() {
+            match Link::at(address, broker, turn(addresses.len() - index, deadline)) {
+                Ok(link) => return Ok(link),
+                Err(trouble) => last = trouble,
             }
         }
         Err(last)
+    }
+
+    fn at(address: &SocketAddr, broker: &str, deadline: Instant) -> Result<Link, Trouble> {
+        let stream = TcpStream::connect_timeout(address, left(deadline)?).map_err(|error| of(&error))?;
+        stream.set_nodelay(true).map_err(|error| of(&error))?;
+        let mut link = Link { stream, broker: broker.to_owned(), versions: Vec::new(), next_correlation: 0 };
+        link.negotiate(deadline)?;
+        Ok(link)
     }
 
     fn negotiate(&mut self, deadline: Instant) -> Result<(), Trouble> {
@@ -158,6 +163,12 @@ impl Link {
     }
 }
 
+/// When the first of so many turns ends that share the time until then equally.
+fn turn(turns: usize, deadline: Instant) -> Instant {
+    let turns = u32::try_from(turns).unwrap_or(u32::MAX).max(1);
+    Instant::now() + deadline.saturating_duration_since(Instant::now()) / turns
+}
+
 /// The time until then, if there is some.
 fn left(deadline: Instant) -> Result<Duration, Trouble> {
     let left = deadline.saturating_duration_since(Instant::now());
@@ -189,4 +200,23 @@ pub(super) fn decode<'a, M: Message<'a>>(version: i16, body: &'a [u8], what: &st
         let brokers = vec![(what.to_owned(), Some(Trouble::Malformed(error)))];
         Unavailable { what: "the cluster".into(), waited: Duration::ZERO, brokers, answer: None }.into()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_address_of_a_name_is_tried_where_the_first_says_nothing_or_is_no_broker() {
+        let server = kafka_broker::Server::start(kafka_broker::Config::default()).unwrap();
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let closing = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let other = closing.local_addr().unwrap();
+        std::thread::spawn(move || closing.incoming().for_each(drop));
+        for first in [silent.local_addr().unwrap(), other] {
+            let deadline = Instant::now() + Duration::from_secs(4);
+            let link = Link::to_first(&[first, server.addrs[0]], "broker:9092", deadline);
+            assert!(link.is_ok(), "{link:?}");
+        }
+    }
 }

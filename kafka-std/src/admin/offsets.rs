@@ -56,17 +56,27 @@ impl Admin {
         group: &str,
         partitions: Option<&[(&str, i32)]>,
     ) -> Result<Vec<CommittedOffset>, Error> {
-        let deadline = Instant::now() + self.timeout;
+        let deadline = super::deadline(self.timeout);
+        let refused = |code| {
+            let what = format!("committed offsets of group {group}");
+            Error::Broker { what, code, message: None }
+        };
+        let mut last = None;
         loop {
-            let (code, later) = match self.committed_once(group, partitions)? {
-                Ok(found) => return Ok(found),
-                Err(Unknown::Later(code)) => (code, true),
-                Err(Unknown::Refused(code)) => (code, false),
+            let code = match self.committed_once(group, partitions, deadline) {
+                Ok(Ok(found)) => return Ok(found),
+                Ok(Err(Unknown::Refused(code))) => return Err(refused(code)),
+                Ok(Err(Unknown::Later(code))) => code,
+                // What was answered before says more than that the time is over.
+                Err(error) => match last.filter(|_| Instant::now() >= deadline) {
+                    Some(code) => code,
+                    None => return Err(error),
+                },
             };
-            if !later || Instant::now() >= deadline {
-                let what = format!("committed offsets of group {group}");
-                return Err(Error::Broker { what, code, message: None });
+            if Instant::now() + BACKOFF >= deadline {
+                return Err(refused(code));
             }
+            last = Some(code);
             std::thread::sleep(BACKOFF);
         }
     }
@@ -75,9 +85,10 @@ impl Admin {
         &mut self,
         group: &str,
         partitions: Option<&[(&str, i32)]>,
+        deadline: Instant,
     ) -> Result<Result<Vec<CommittedOffset>, Unknown>, Error> {
-        let (begin, deadline) = (Instant::now(), super::deadline(self.timeout));
-        let mut coordinator = match self.group_coordinator(group)? {
+        let begin = Instant::now();
+        let mut coordinator = match self.group_coordinator(group, deadline)? {
             Ok(link) => link,
             Err(unknown) => return Ok(Err(unknown)),
         };
@@ -102,20 +113,18 @@ impl Admin {
     }
 
     /// A connection to the group's coordinator.
-    fn group_coordinator(&mut self, group: &str) -> Result<Result<Link, Unknown>, Error> {
+    fn group_coordinator(&mut self, group: &str, deadline: Instant) -> Result<Result<Link, Unknown>, Error> {
         let keys = [group];
         let request =
             FindCoordinatorRequest { key: group, key_type: 0, coordinator_keys: Array::slice(&keys) };
-        let (version, body) = self.call(&request)?;
+        let (version, body) = self.call(&request, deadline)?;
         let response = link::decode::<FindCoordinatorResponse<'_>>(version, &body, "coordinator")?;
         let (code, host, port) = match response.coordinators.first() {
             Some(found) => (found.error_code, found.host, found.port),
             None => (response.error_code, response.host, response.port),
         };
         match (code, u16::try_from(port)) {
-            (ErrorCode::NONE, Ok(port)) => {
-                Link::to_any(&[(host.to_owned(), port)], super::deadline(self.timeout)).map(Ok)
-            }
+            (ErrorCode::NONE, Ok(port)) => Link::to_any(&[(host.to_owned(), port)], deadline).map(Ok),
             (ErrorCode::NONE, Err(_)) => Ok(Err(Unknown::Later(ErrorCode::COORDINATOR_NOT_AVAILABLE))),
             (code, _) if code.is_retriable() => Ok(Err(Unknown::Later(code))),
             (code, _) => Ok(Err(Unknown::Refused(code))),

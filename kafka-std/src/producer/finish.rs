@@ -106,7 +106,23 @@ impl Drop for Flushing<'_> {
 mod tests {
     use super::*;
     use crate::Record;
+    use crate::io::Client;
+    use crate::producer::listeners::Hooks;
+    use crate::producer::state::Work;
     use std::task::{Context, Waker};
+
+    #[test]
+    fn a_producer_whose_thread_has_ended_takes_nothing() {
+        let topics = vec![("readings".into(), 1)];
+        let config = kafka_broker::Config { topics, ..kafka_broker::Config::default() };
+        let server = kafka_broker::Server::start(config).unwrap();
+        let producer = Producer::builder().bootstrap_servers(&server.bootstrap()).build().unwrap();
+        producer.send(Record::to("readings").value("v")).unwrap().wait().unwrap();
+        let mut work = Work::new(Hooks::default(), Arc::default());
+        producer.handle.shared.lock().end(&mut work);
+        let error = producer.send(Record::to("readings").value("v")).unwrap_err();
+        assert_eq!(error, crate::SendError::Closed, "nobody would ever tell of it");
+    }
 
     #[test]
     fn a_flush_that_nobody_waits_for_any_more_leaves_nothing() {

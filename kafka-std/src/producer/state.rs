@@ -188,6 +188,9 @@ impl State {
         partition: Option<u32>,
         record: &NewRecord<'_>,
     ) -> Result<(Place, bool), AppendError> {
+        if self.dead {
+            return Err(AppendError::Closed);
+        }
         // Taken apart at once: moved as a whole, it would be written in small pieces and read in large ones, which
         // stalls the processor longer than all the rest of this function takes.
         let Appended { ticket, partition, progress } = self.core.append(now, topic, partition, record)?;

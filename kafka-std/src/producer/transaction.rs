@@ -55,10 +55,11 @@ impl ConsumerGroup {
     }
 }
 
-/// A state in which a call that waits may end.
+/// A state in which a call that waits may end. Where the next transaction is open already, what was waited for has
+/// happened.
 fn is_settled(state: TransactionState) -> bool {
-    use TransactionState::{AbortOnly, Failed, Ready};
-    matches!(state, Ready | AbortOnly(_) | Failed(_))
+    use TransactionState::{AbortOnly, Failed, Open, Ready};
+    matches!(state, Ready | Open | AbortOnly(_) | Failed(_))
 }
 
 impl Producer {

@@ -155,8 +155,12 @@ fn made_up(size: usize) -> Vec<u8> {
         text.push('}');
         text.into_bytes()
     };
-    (0..10_000).flat_map(one).collect()
+    let count = (PAYLOADS_MAX / size).clamp(1, 10_000);
+    (0..count).flat_map(one).collect()
 }
+
+/// Bytes of all payloads that are made up, unless one has more.
+const PAYLOADS_MAX: usize = 16 << 20;
 
 fn main() -> ExitCode {
     let result = SPEC.parse(std::env::args_os().skip(1)).and_then(|args| args.map_or(Ok(()), |a| run(&a)));
