@@ -82,6 +82,7 @@ impl<'m> Producer<'m> {
     fn follow_leaders(&mut self, now: Instant) {
         let mut walk = self.net.moves();
         while let Some(partition) = self.net.next_moved(&mut walk, &mut self.acc.partitions) {
+            self.acc.partitions[partition].unestablish();
             self.touch(now, partition);
         }
     }

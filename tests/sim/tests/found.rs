@@ -52,6 +52,35 @@ fn the_first_batch_after_an_idle_time_or_a_failure_is_alone_under_way() {
     }
 }
 
+/// And when the partition has another leader, of which metadata tells, or lost its leader for a moment: all that the
+/// producer wrote may be lost by that, although no attempt failed.
+#[test]
+fn the_first_batch_after_an_election_is_alone_under_way() {
+    for kind in BOTH {
+        for nodes in [1, 2] {
+            let client = ClientConfig { metadata_max_age: Duration::from_millis(200), ..quick_client() };
+            let (mut w, p) = with_config(kind, nodes, 1, client, quick_producer());
+            w.send(p, Some(0), 1);
+            w.settle(p, 1_000);
+            let leader = w.cluster.partition("t", 0).map_or(0, |p| p.leader);
+            if nodes == 1 {
+                w.cluster.kill_node(0);
+                w.drain_cluster();
+                w.run_ms(10);
+                w.cluster.start_node(0);
+            }
+            assert!(w.cluster.unclean_election("t", 0, nodes - 1 - leader, 0));
+            w.drain_cluster();
+            w.run_ms(1_500);
+            w.cluster.inject(ApiKey::PRODUCE, Action::Error(ErrorCode::CORRUPT_MESSAGE));
+            let ids: Vec<_> = (0..5).map(|_| w.send_one(p, Some(0), 500)).collect();
+            w.settle(p, 5_000);
+            assert_eq!(w.logged("t", 0), ids, "{kind:?}, {nodes} nodes");
+            w.assert_sound();
+        }
+    }
+}
+
 /// A leader that appended, waits for its replicas and loses the partition answers NOT_LEADER_OR_FOLLOWER.
 #[test]
 fn not_leader_may_follow_an_append() {
