@@ -171,11 +171,11 @@ impl<'m> Consumer<'m> {
         Ok(())
     }
 
-    /// Stops reading a partition; what was fetched of it is not handed out.
+    /// Stops reading a partition; what was fetched of it is not handed out. A pause ends with it.
     pub fn unassign(&mut self, topic: TopicId, partition: u32) {
         let cursor = &mut self.cursors[self.net.topics.reserved(topic.index, partition)];
         cursor.begin(Start::Latest);
-        cursor.phase = Phase::Off;
+        (cursor.phase, cursor.paused) = (Phase::Off, false);
     }
 
     /// Hands out nothing more of a partition until [`resume`](Self::resume): what was fetched of it already is fetched

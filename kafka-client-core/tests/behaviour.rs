@@ -6,7 +6,7 @@ use kafka_broker::{Action, Config, Release};
 use kafka_client_core::config::{ClientConfig, ProducerConfig};
 use kafka_client_core::metrics::ProducerMetrics;
 use kafka_client_core::producer::{Delivery, Outcome, Producer};
-use kafka_client_core::resources::ProducerMemory;
+use kafka_client_core::resources::{ProducerMemory, Resources};
 use kafka_client_core::time::{Duration, Instant};
 use kafka_proto::record::NewRecord;
 use kafka_proto::{ApiKey, ErrorCode};
@@ -127,4 +127,31 @@ fn who_slept_a_day_goes_on_and_doubles_nothing() {
         let stored: Vec<i32> = log.iter().map(|record| record.sequence).collect();
         assert_eq!(stored, sequences, "{release:?}");
     }
+}
+
+/// A topic with batches that wait is in use, however soon others are idle.
+#[test]
+fn a_topic_that_is_idle_at_once_is_asked_for_while_it_is_written_to() {
+    let config = ProducerConfig { metadata_max_idle: Duration::ZERO, ..ProducerConfig::DEFAULT };
+    let memory = ProducerMemory::owned(config.batch_size, false);
+    let mut producer =
+        Producer::new(ClientConfig::DEFAULT, config, [("localhost".into(), 9092)], memory).expect("sound");
+    let mut wire = wire(Config { release: Release::V2_8, ..Config::default() });
+    assert!(matches!(batch(&mut wire, &mut producer, 1), Outcome::Acked { .. }));
+    wire.cluster.inject_many(ApiKey::PRODUCE, None, 0, 3, Action::Error(ErrorCode::NOT_LEADER_OR_FOLLOWER));
+    assert!(matches!(batch(&mut wire, &mut producer, 1), Outcome::Acked { .. }));
+}
+
+/// A lent frame that has no room for the names of the topics.
+#[test]
+fn a_metadata_request_without_room_is_no_reason_to_spin() {
+    let name = "a-name-that-is-much-too-long-for-the-frames-that-were-lent-to-this-producer";
+    let mut wire = Wire::new(Config::default());
+    let config = ProducerConfig { batch_size: 512, ..ProducerConfig::DEFAULT };
+    let mut resources: Resources<'_, 1, 3, 1, 1, 4, 512, 512, 96> = Resources::new();
+    let bootstrap = [("localhost".into(), 9092)];
+    let mut producer =
+        Producer::new(ClientConfig::DEFAULT, config, bootstrap, resources.lend()).expect("a producer");
+    producer.topic(name.into()).expect("room for the topic");
+    assert!(!wire.run_until(&mut producer, MINUTE, |_, _| {}, |_| false));
 }

@@ -102,3 +102,21 @@ fn a_partition_stops_at_a_malformed_record_and_goes_on_after_a_seek() {
         stops_at_the_record_and_goes_on_after_a_seek(wrong, Codec::Lz4);
     }
 }
+
+/// The broker sends whole batches: what stands before the position in one was not asked for.
+#[test]
+fn a_batch_that_cannot_be_read_moves_no_position_back() {
+    let mut wire = Wire::new(Config { topics: vec![("t".into(), 1)], ..Config::default() });
+    assert!(wire.cluster.forge("t", 0, &batch(None, Codec::None)));
+    assert!(wire.cluster.corrupt("t", 0, 0, BATCH_HEADER_LEN + 3));
+    let bootstrap = [("localhost".into(), 9092)];
+    let memory = ConsumerMemory::owned();
+    let mut consumer =
+        Consumer::new(ClientConfig::DEFAULT, ConsumerConfig::DEFAULT, bootstrap, memory).expect("a consumer");
+    let topic = consumer.topic("t".into()).expect("a topic");
+    consumer.assign(wire.now, topic, 0, Start::Offset(2)).expect("room");
+    let (seen, errors) = read(&mut wire, &mut consumer);
+    let [error] = errors[..] else { panic!("told once: {errors:?}") };
+    assert_eq!((seen, error.base, error.next), (vec![], 2, 3));
+    assert_eq!(consumer.position(topic, 0), Some(2));
+}

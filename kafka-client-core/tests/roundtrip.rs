@@ -407,6 +407,27 @@ fn a_paused_partition_gives_nothing_that_was_fetched_before() {
     assert_eq!(seen.get(), 20);
 }
 
+/// A pause ends with the assignment that it is about.
+#[test]
+fn a_partition_that_is_assigned_anew_is_not_paused() {
+    let mut wire = Wire::new(Config { topics: vec![("t".into(), 1)], ..cluster(1) });
+    let bootstrap = [("localhost".into(), 9092)];
+    let mut consumer =
+        Consumer::new(ClientConfig::DEFAULT, ConsumerConfig::DEFAULT, bootstrap, ConsumerMemory::owned())
+            .expect("a consumer");
+    let topic = consumer.topic("t".into()).expect("a topic");
+    consumer.assign(wire.now, topic, 0, Start::Earliest).expect("room");
+    consumer.pause(topic, 0);
+    consumer.unassign(topic, 0);
+    consumer.assign(wire.now, topic, 0, Start::Earliest).expect("room");
+    let mut producer = owned(ProducerConfig::DEFAULT);
+    let mut writer = Wire::new(cluster(1));
+    std::mem::swap(&mut writer.cluster, &mut wire.cluster);
+    all_acked(&produce(&mut writer, &mut producer, 1), 1);
+    std::mem::swap(&mut writer.cluster, &mut wire.cluster);
+    assert!(wire.run_until(&mut consumer, SECOND, |_, _| {}, |consumer| consumer.has_fetched()));
+}
+
 /// A duration that stands for "as long as it takes".
 #[test]
 fn a_fetch_may_wait_as_long_as_a_duration_can_say() {

@@ -8,7 +8,7 @@ use kafka_client_core::consumer::{Consumer, Decompressor, Start};
 use kafka_client_core::producer::{
     AppendError, Delivery, GroupMetadata, Outcome, Producer, SendError, TransactionError, TransactionState,
 };
-use kafka_client_core::resources::{ConsumerMemory, ProducerMemory};
+use kafka_client_core::resources::{ConsumerMemory, ProducerMemory, Resources};
 use kafka_client_core::time::{Duration, Instant};
 use kafka_proto::record::NewRecord;
 use kafka_proto::{ApiKey, ErrorCode};
@@ -341,4 +341,20 @@ fn offsets_that_were_taken_are_aborted_when_others_were_not() {
     p.commit_transaction(wire.now).expect("open");
     until(&mut wire, &mut p, is_ready);
     assert_eq!(wire.cluster.committed_offset("g", "in", 0), None);
+}
+
+/// A transactional id for which the lent frames have room, and one for which they have none.
+#[test]
+fn what_does_not_fit_a_lent_frame_is_no_reason_to_spin() {
+    for id in ["t", "an-id-that-is-much-too-long-for-the-frames-that-were-lent-to-this-producer-of-ours"] {
+        let mut resources: Resources<'_, 3, 6, 1, 3, 4, 512, 1024, 96> = Resources::new();
+        let config = ProducerConfig { batch_size: 512, ..ProducerConfig::DEFAULT };
+        let bootstrap = [("localhost".into(), 9092)];
+        let plain = Producer::new(ClientConfig::DEFAULT, config, bootstrap, resources.lend()).expect("sound");
+        let mut p = plain.transactional(id.into(), MINUTE).expect("a transactional one");
+        let mut wire = Wire::new(cluster(Release::V3_9));
+        p.init_transactions().expect("the first call");
+        let reached = wire.run_until(&mut p, MINUTE, |_, _| {}, |p| is_ready(p.transaction()));
+        assert_eq!(reached, id == "t", "{:?}", p.transaction());
+    }
 }

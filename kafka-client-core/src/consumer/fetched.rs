@@ -116,7 +116,7 @@ pub struct Unreadable {
     pub topic: TopicId,
     /// Its partition.
     pub partition: i32,
-    /// The first offset that cannot be read: that of the batch, or that of a record in it.
+    /// The first offset that was asked for and cannot be read: that of the batch, or that of a record in it.
     pub base: i64,
     /// The offset after the batch: where to seek to skip it.
     pub next: i64,
@@ -218,7 +218,7 @@ impl Fetched<'_> {
             Err(_) => match decompressor.run(&batch) {
                 Ok(len) => batch.records_from(decompressor.mem.get(..len).unwrap_or_default()),
                 Err(error) => {
-                    let (base, next) = (batch.header().base_offset, batch.next_offset());
+                    let (base, next) = (batch.header().base_offset.max(first_offset), batch.next_offset());
                     return Some(Err(unreadable(chunk, base, next, Why::Compression(error))));
                 }
             },
@@ -255,7 +255,7 @@ impl Fetched<'_> {
             if self.check_crcs
                 && let Err(error) = batch.verify_crc()
             {
-                let (base, next) = (batch.header().base_offset, batch.next_offset());
+                let (base, next) = (batch.header().base_offset.max(first_offset), batch.next_offset());
                 return Some(Err(unreadable(chunk, base, next, Why::Damaged(error))));
             }
             let start = chunk.start;

@@ -66,12 +66,18 @@ impl<'m> Net<'m> {
         })
     }
 
-    /// An answer asks for silence on its connection (KIP-219): nothing that is sent before that time is read. A negative
-    /// time means nothing.
+    /// An answer asks for silence on its connection (KIP-219): nothing that is sent before that time is read, nor what
+    /// is under way already, which has its time from then on. A negative time means nothing.
     pub(crate) fn mute(&mut self, now: Instant, conn: ConnId, answered: &Request, throttle_ms: i32) {
+        // Nobody waits for longer than a connection may be unused.
+        let longest = self.config.connections_max_idle;
         let asked = throttle_ms > 0 && answered.api.asks_for_silence(answered.version);
         if let Some(entry) = self.conn(conn).filter(|_| asked) {
-            entry.muted_until = now + Duration::from_millis(throttle_ms.unsigned_abs());
+            let silence = Duration::from_millis(throttle_ms.unsigned_abs());
+            entry.muted_until = entry.muted_until.max(now + silence);
+            for request in &mut entry.in_flight {
+                request.deadline = request.deadline + silence.min(longest);
+            }
         }
     }
 

@@ -136,6 +136,9 @@ impl<'m> Net<'m> {
             }
             self.refresh.in_flight = true;
             self.refresh.wanted = false;
+        } else {
+            // The lent frame has no room for the names: not at once again.
+            self.refresh_backoff(now);
         }
         sent
     }

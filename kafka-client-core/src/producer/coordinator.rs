@@ -137,6 +137,21 @@ impl<'m> Producer<'m> {
             self.txn.fail(ErrorCode::UNSUPPORTED_VERSION);
             return None;
         };
+        let timeout = self.net.config.request_timeout;
+        let token = u32::from(ask == Ask::GroupCoordinator);
+        let begin = Begin { api, version, token, timeout, answered: true };
+        let sent = self.net.enter_if(now, conn, begin, frame, encoded);
+        match sent {
+            Some(_) => self.note_asked(ask),
+            // The lent frame has no room for it: not at once again.
+            None => self.transaction_backoff(now),
+        }
+        sent
+    }
+
+    /// The request goes.
+    fn note_asked(&mut self, ask: Ask) {
+        self.txn.asked = true;
         if ask == Ask::Join {
             self.txn.joining = false;
             for index in self.acc.partitions.indices() {
@@ -148,12 +163,6 @@ impl<'m> Producer<'m> {
         }
         self.txn.begun |= recalled!(F8BegunWhenAsked) && ask == Ask::Join;
         self.txn.commit_asked |= ask == Ask::End { commit: true };
-        let timeout = self.net.config.request_timeout;
-        let token = u32::from(ask == Ask::GroupCoordinator);
-        let begin = Begin { api, version, token, timeout, answered: true };
-        let sent = self.net.enter_if(now, conn, begin, frame, encoded);
-        self.txn.asked = sent.is_some();
-        sent
     }
 
     fn encode_ask(

@@ -82,6 +82,7 @@ impl<'m> Producer<'m> {
     fn follow_leaders(&mut self, now: Instant) {
         let mut walk = self.net.moves();
         while let Some(partition) = self.net.next_moved(&mut walk, &mut self.acc.partitions) {
+            self.acc.partitions[partition].unestablish();
             self.touch(now, partition);
         }
     }
@@ -109,6 +110,7 @@ impl<'m> Machine<'m> for Producer<'m> {
         transmit: Option<Transmit<'m>>,
     ) {
         Producer::handle_closed(self, now, conn, why, rx, transmit);
+        self.refuse_if_unsupported(now);
         self.fail_unsent_if_lost(now);
     }
 
@@ -139,12 +141,14 @@ impl<'m> Machine<'m> for Producer<'m> {
         }
         self.follow_leaders(now);
         self.net.keep_rx(conn, rx);
+        self.refuse_if_unsupported(now);
         self.fail_unsent_if_lost(now);
         self.close_when_done();
     }
 
     fn handle_written(&mut self, now: Instant, transmit: Transmit<'m>) {
         Producer::handle_written(self, now, transmit);
+        self.refuse_if_unsupported(now);
     }
 
     fn handle_timeout(&mut self, now: Instant) {
@@ -152,11 +156,14 @@ impl<'m> Machine<'m> for Producer<'m> {
         self.handle_linger(now);
         self.handle_expiry(now);
         self.handle_delayed(now);
+        self.refuse_if_unsupported(now);
         self.fail_unsent_if_lost(now);
         self.close_when_done();
     }
 
     fn poll_action(&mut self, now: Instant) -> Option<Action> {
+        // Whatever resolved the last batch.
+        self.close_when_done();
         self.demand_identity(now);
         if self.txn.is_on() {
             self.demand_coordinator(now);

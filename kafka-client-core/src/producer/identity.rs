@@ -79,10 +79,7 @@ impl<'m> Producer<'m> {
             return None;
         }
         let conn = self.net.accepting_any(now)?;
-        let Some(version) = self.net.conns[conn].versions.of(Api::InitProducerId) else {
-            self.refuse_identity(now, ErrorCode::UNSUPPORTED_VERSION);
-            return None;
-        };
+        let version = self.net.conns[conn].versions.of(Api::InitProducerId)?;
         let body = InitProducerIdRequest {
             transactional_id: None,
             transaction_timeout_ms: i32::MAX,
@@ -118,6 +115,17 @@ impl<'m> Producer<'m> {
         Ok(())
     }
 
+    /// Looks whether the broker that would be asked for a producer id can be: after whatever makes it possible to ask,
+    /// and not when it is asked, as an adapter may have looked for deliveries by then.
+    pub(super) fn refuse_if_unsupported(&mut self, now: Instant) {
+        if self.wants_identity()
+            && let Some(conn) = self.net.accepting_any(now)
+            && self.net.conns[conn].versions.of(Api::InitProducerId).is_none()
+        {
+            self.refuse_identity(now, ErrorCode::UNSUPPORTED_VERSION);
+        }
+    }
+
     /// There will be no producer id: what waits for one is told so, and nothing more is taken.
     fn refuse_identity(&mut self, now: Instant, code: ErrorCode) {
         self.identity.refused = Some(code);
@@ -133,9 +141,51 @@ impl<'m> Producer<'m> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "alloc"))]
 mod tests {
+    use kafka_proto::ApiKey;
+    use kafka_proto::frame::encode_response;
+    use kafka_proto::messages::connection::{ApiVersion, ApiVersionsResponse};
+    use kafka_proto::record::NewRecord;
+    use kafka_proto::wire::Array;
+
     use super::*;
+    use crate::config::{ClientConfig, ProducerConfig};
+    use crate::machine::Machine;
+    use crate::metadata::tests::answer;
+    use crate::net::connection::{Connection, Request, State};
+    use crate::producer::Outcome;
+    use crate::resources::ProducerMemory;
+
+    /// By the answer itself: what happens in a later poll may be seen by nobody before the next timer.
+    #[test]
+    fn what_waits_where_there_are_no_producer_ids_is_told_so_at_once() {
+        let (config, bootstrap) = (ProducerConfig::DEFAULT, [("node".into(), 9092)]);
+        let memory = ProducerMemory::owned(config.batch_size, false);
+        let mut producer = Producer::new(ClientConfig::DEFAULT, config, bootstrap, memory).expect("sound");
+        let topic = producer.topic("t".into()).expect("room");
+        answer(&mut producer.net, 1, |_| 0);
+        producer.append(Instant(0), topic, None, &NewRecord::default()).expect("room");
+        let mut entry = Connection { state: State::Negotiating, broker: 0, ..Connection::default() };
+        let request = Request { api: Api::ApiVersions, version: 3, token: NIL, ..Request::default() };
+        entry.in_flight.push_back(request).expect("room");
+        let index = producer.net.conns.push(entry).expect("room");
+        let listed = [ApiKey::METADATA, ApiKey::PRODUCE].map(|key| ApiVersion {
+            api_key: key.0,
+            max_version: 9,
+            ..ApiVersion::default()
+        });
+        let versions =
+            ApiVersionsResponse { api_keys: Array::slice(&listed), ..ApiVersionsResponse::default() };
+        let mut rx = producer.net.take_rx().expect("a buffer");
+        let len = encode_response(rx.spare_mut(), ApiKey::API_VERSIONS, 3, 0, &versions).expect("room");
+        rx.advance(len);
+        let conn = producer.net.id(index);
+        producer.handle_received(Instant(0), conn, rx);
+        let delivery = producer.poll_delivery().expect("its end");
+        let unsupported = SendError::Broker(ErrorCode::UNSUPPORTED_VERSION);
+        assert_eq!(delivery.outcome, Outcome::NotWritten(unsupported));
+    }
 
     #[test]
     fn after_the_last_epoch_comes_another_id() {

@@ -22,7 +22,8 @@ impl<'m> Producer<'m> {
         for topic in topics.indices() {
             let entry = &mut topics[topic];
             entry.quiet_since = entry.quiet_since.min(now);
-            entry.idle = now.since(entry.quiet_since).0 >= self.config.metadata_max_idle.0;
+            let quiet = now.since(entry.quiet_since).0;
+            entry.idle = quiet > 0 && quiet >= self.config.metadata_max_idle.0;
         }
     }
 

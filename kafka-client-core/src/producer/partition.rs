@@ -85,8 +85,9 @@ impl Partition {
     ///
     /// A broker that does not know the producer takes any sequence first (KIP-360): before the first batch of an epoch,
     /// when the producer was idle for longer than `producer.id.expiration.ms`, and when an election lost what it wrote,
-    /// of which a failed attempt may be the only sign. So it counts as known for [`KNOWN_FOR`] from an acknowledgement
-    /// on, until an attempt fails; else one batch is under way at a time.
+    /// of which a failed attempt may be the only sign, or that another broker leads, or a connection that ended. So it
+    /// counts as known for [`KNOWN_FOR`] from an acknowledgement on, until one of these; else one batch is under way at a
+    /// time.
     pub(crate) fn is_established(&self, now: Instant) -> bool {
         ticks(now) < self.established_until || recalled!(B11OvertakeUnknown)
     }
@@ -96,7 +97,7 @@ impl Partition {
         self.established_until = ticks(now).saturating_add(KNOWN_FOR);
     }
 
-    /// A new epoch begins, or an attempt failed.
+    /// A new epoch begins, an attempt failed, or the leader may be another one.
     pub(crate) fn unestablish(&mut self) {
         self.established_until = 0;
     }

@@ -232,6 +232,7 @@ impl<'m> Producer<'m> {
         let main = self.net.conn(conn).filter(|c| c.role == Role::Main).map_or(NIL, |c| c.broker);
         if self.net.handle_closed(now, conn, why, rx) {
             self.net.want_metadata();
+            self.leader_lost(main);
         }
         if self.txn.is_on() && main != NIL {
             self.coordinator_lost(main);
@@ -247,6 +248,15 @@ impl<'m> Producer<'m> {
             }
         }
         self.net.forget(conn);
+    }
+
+    /// A broker may have ended, and may come back without all that it had.
+    fn leader_lost(&mut self, broker: u32) {
+        for partition in self.acc.partitions.indices() {
+            if self.net.topics.partitions[partition].leader == broker {
+                self.acc.partitions[partition].unestablish();
+            }
+        }
     }
 
     /// No answer will come for these batches.

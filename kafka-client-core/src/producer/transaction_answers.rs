@@ -46,7 +46,7 @@ impl<'m> Producer<'m> {
         self.transaction_backoff(now);
     }
 
-    fn transaction_backoff(&mut self, now: Instant) {
+    pub(super) fn transaction_backoff(&mut self, now: Instant) {
         let config = &self.net.config;
         let (base, max) = (config.retry_backoff, config.retry_backoff_max);
         self.txn.retry_at = now + backoff(base, max, self.txn.attempts, &mut self.net.random);

@@ -295,7 +295,9 @@ impl<'m> World<'m> {
                 frame[end - 14] ^= 4;
             }
             if let Some(broker) = link.broker {
-                let late = (link.end == End::Gone).then_some(link.client);
+                // Where each transaction has an epoch of its own (KIP-890) a late request begins none.
+                let may_begin = link.end == End::Gone && !self.cluster.config().transactions_v2();
+                let late = may_begin.then_some(link.client);
                 let before = late.is_some_and(|client| self.has_transaction(client));
                 self.cluster.handle_request(self.now, broker, &frame[4..]);
                 self.drain_cluster();

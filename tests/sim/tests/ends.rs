@@ -1,8 +1,9 @@
 //! How records that are not simply acknowledged end: what is told of them, and when.
 
 use kafka_broker::Action;
-use kafka_client_core::config::ProducerConfig;
+use kafka_client_core::config::{Acks, ProducerConfig};
 use kafka_client_core::producer::{AppendError, SendError};
+use kafka_client_core::time::Duration;
 use kafka_proto::{ApiKey, ErrorCode};
 use kafka_sim::scenario::*;
 use kafka_sim::world::World;
@@ -152,6 +153,28 @@ fn a_producer_that_is_refused_says_so_at_once() {
             assert_eq!(not_written(w.outcome(p, id)), Some(SendError::Broker(refusal)), "{kind:?}");
         }
         assert_eq!(w.producer(p).producer.refused(), Some(refusal));
+        w.close(p);
+        w.assert_sound();
+    }
+}
+
+/// The last frame that was written is the end, where no answer follows.
+#[test]
+fn closing_without_acknowledgements_waits_for_no_timer() {
+    for kind in BOTH {
+        let config = ProducerConfig {
+            acks: Acks::None,
+            idempotence: false,
+            linger: Duration::from_millis(60_000),
+            delivery_timeout: Duration::from_millis(120_000),
+            ..quick_producer()
+        };
+        let (mut w, p) = with_config(kind, 1, 1, quick_client(), config);
+        w.send(p, Some(0), 1);
+        w.settle(p, 1_000);
+        // No timer is due for a minute.
+        w.run_ms(5_000);
+        w.send(p, Some(0), 1);
         w.close(p);
         w.assert_sound();
     }

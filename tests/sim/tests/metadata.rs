@@ -53,6 +53,24 @@ fn every_answer_can_ask_for_silence() {
     w.assert_sound();
 }
 
+/// What was sent before the broker asked for silence is read after it, and is not late because of that.
+#[test]
+fn what_is_under_way_has_its_time_after_the_silence() {
+    for kind in BOTH {
+        let (mut w, p) = one_producer(kind, 1, 1);
+        w.send(p, Some(0), 1);
+        w.settle(p, 1_000);
+        let begun = w.connections_begun();
+        w.cluster.throttle(2_000);
+        // Two batches, in two requests that go at the same time.
+        let ids: Vec<_> = (0..2).map(|_| w.send_one(p, Some(0), 500)).collect();
+        w.settle(p, 5_000);
+        assert!(w.all_acked(p, &ids), "{kind:?}");
+        assert_eq!(w.connections_begun(), begun, "{kind:?}: an answer was not waited for");
+        w.assert_sound();
+    }
+}
+
 /// Nothing to read is not the same as nothing that could be read.
 #[test]
 fn a_consumer_is_told_once_of_what_does_not_exist() {
