@@ -96,8 +96,6 @@ mod bugs {
         F10ZombieRenews,
         /// A wake-up in the past while the coordinator's connection is being opened.
         F11HotWait,
-        /// The end of a transaction does not wait for a batch under way that was given up.
-        F12EndsAroundBatch,
         /// Not a bug: the first sequence is close to the last one.
         NearLastSequence,
         /// Not a bug: the first epoch is close to the last one.

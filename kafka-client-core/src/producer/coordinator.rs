@@ -56,9 +56,7 @@ impl<'m> Producer<'m> {
     /// Whether every batch has its outcome, and none is under way: one that was given up for its time may still be
     /// appended, and behind the end of its transaction it would become part of the next one.
     fn is_drained(&self) -> bool {
-        let resolved = self.acc.pool.oldest() == NIL;
-        resolved
-            && (recalled!(F12EndsAroundBatch) || self.acc.partitions.iter().all(|queue| queue.stamped == 0))
+        self.acc.pool.oldest() == NIL && self.acc.partitions.iter().all(|queue| queue.stamped == 0)
     }
 
     /// The broker that has to be asked; [`NIL`] for any.

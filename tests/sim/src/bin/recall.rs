@@ -51,7 +51,6 @@ const BUGS: &[(Life, &[Bug])] = &[
     (Life::Transactions, &[Bug::F9OffsetsAfterAbort]),
     (Life::Transactions, &[Bug::F10ZombieRenews]),
     (Life::Transactions, &[Bug::F11HotWait]),
-    (Life::Transactions, &[Bug::F12EndsAroundBatch]),
 ];
 
 /// Conditions alone: nothing may be noticed, but for the rule named.
