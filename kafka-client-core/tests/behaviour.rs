@@ -7,10 +7,10 @@ use kafka_client_core::config::{ClientConfig, ProducerConfig};
 use kafka_client_core::metrics::ProducerMetrics;
 use kafka_client_core::producer::{Delivery, Outcome, Producer};
 use kafka_client_core::resources::{ProducerMemory, Resources};
-use kafka_client_core::time::{Duration, Instant};
+use kafka_client_core::time::Duration;
 use kafka_proto::record::NewRecord;
 use kafka_proto::{ApiKey, ErrorCode};
-use support::Wire;
+use support::{Wire, collect};
 
 const MINUTE: Duration = Duration::from_millis(60_000);
 
@@ -38,19 +38,6 @@ fn batch(wire: &mut Wire<'static>, producer: &mut Producer<'static>, count: u32)
     assert!(wire.run_until(producer, MINUTE, collect(&mut told), |p| !p.unresolved()));
     let [Delivery { outcome, .. }] = told[..] else { panic!("{told:?}") };
     outcome
-}
-
-fn collect(told: &mut Vec<Delivery>) -> impl FnMut(&mut Producer<'_>, Instant) + '_ {
-    move |producer, now| {
-        while let Some(mut seal) = producer.poll_seal(now) {
-            seal.run();
-            producer.handle_sealed(now, seal);
-        }
-        while let Some(delivery) = producer.poll_delivery() {
-            producer.release(&delivery);
-            told.push(delivery);
-        }
-    }
 }
 
 #[test]

@@ -5,11 +5,12 @@ mod support;
 use kafka_broker::Config;
 use kafka_client_core::config::{Acks, ClientConfig, ConsumerConfig, ProducerConfig};
 use kafka_client_core::consumer::{Consumer, Decompressor, Start};
+use kafka_client_core::metadata::TopicId;
 use kafka_client_core::producer::{AppendError, Delivery, Outcome, Producer, TopicError};
 use kafka_client_core::resources::{ConsumerMemory, ProducerMemory, Resources};
 use kafka_client_core::time::{Duration, Instant};
 use kafka_proto::record::{Codec, NewRecord};
-use support::Wire;
+use support::{Wire, collect};
 
 const SECOND: Duration = Duration::from_millis(1000);
 const FIVE_SECONDS: Duration = Duration::from_millis(5_000);
@@ -18,19 +19,6 @@ const MINUTE: Duration = Duration::from_millis(60_000);
 
 fn cluster(nodes: i32) -> Config {
     Config { nodes, topics: vec![("t".into(), 3)], ..Config::default() }
-}
-
-fn seal_and_collect(out: &mut Vec<Delivery>) -> impl FnMut(&mut Producer<'_>, Instant) + '_ {
-    move |producer, now| {
-        while let Some(mut seal) = producer.poll_seal(now) {
-            seal.run();
-            producer.handle_sealed(now, seal);
-        }
-        while let Some(delivery) = producer.poll_delivery() {
-            producer.release(&delivery);
-            out.push(delivery);
-        }
-    }
 }
 
 /// Produces `count` records with back-pressure and returns the deliveries.
@@ -47,7 +35,7 @@ fn produce<'m>(wire: &mut Wire<'m>, producer: &mut Producer<'m>, count: u32) -> 
             Err(AppendError::Full | AppendError::NoMetadata { .. }) => {
                 let before = out.len();
                 let mut deliveries = Vec::new();
-                let room = wire.run_until(producer, SECOND, seal_and_collect(&mut deliveries), |p| {
+                let room = wire.run_until(producer, SECOND, collect(&mut deliveries), |p| {
                     p.partitions(topic) > 0 && p.has_room()
                 });
                 out.append(&mut deliveries);
@@ -58,10 +46,7 @@ fn produce<'m>(wire: &mut Wire<'m>, producer: &mut Producer<'m>, count: u32) -> 
     }
     producer.flush(wire.now);
     let mut rest = Vec::new();
-    assert!(
-        wire.run_until(producer, MINUTE, seal_and_collect(&mut rest), |p| !p.unresolved()),
-        "not flushed"
-    );
+    assert!(wire.run_until(producer, MINUTE, collect(&mut rest), |p| !p.unresolved()), "not flushed");
     out.append(&mut rest);
     out
 }
@@ -74,11 +59,7 @@ fn all_acked(deliveries: &[Delivery], count: u32) {
 }
 
 fn consume(wire: &mut Wire<'static>, count: usize) -> Vec<(i32, i64, String)> {
-    let bootstrap = [("localhost".into(), 9092)];
-    let mut consumer =
-        Consumer::new(ClientConfig::DEFAULT, ConsumerConfig::DEFAULT, bootstrap, ConsumerMemory::owned())
-            .expect("a consumer");
-    let topic = consumer.topic("t".into()).expect("a topic");
+    let (mut consumer, topic) = reader(ConsumerConfig::DEFAULT);
     for partition in 0..3 {
         consumer.assign(wire.now, topic, partition, Start::Earliest).expect("room");
     }
@@ -113,6 +94,15 @@ fn check_consumed(mut seen: Vec<(i32, i64, String)>, count: usize) {
     let mut values: Vec<_> = seen.into_iter().map(|s| s.2).collect();
     values.sort_by_key(|v| v["value ".len()..].parse::<u32>().expect("a number"));
     assert!(values.iter().enumerate().all(|(i, v)| *v == format!("value {i}")));
+}
+
+/// A consumer that knows the topic `t` by name.
+fn reader(config: ConsumerConfig<'static>) -> (Consumer<'static>, TopicId) {
+    let bootstrap = [("localhost".into(), 9092)];
+    let consumer = Consumer::new(ClientConfig::DEFAULT, config, bootstrap, ConsumerMemory::owned());
+    let mut consumer = consumer.expect("a consumer");
+    let topic = consumer.topic("t".into()).expect("a topic");
+    (consumer, topic)
 }
 
 fn owned(config: ProducerConfig) -> Producer<'static> {
@@ -196,8 +186,7 @@ fn where_there_is_one_connection_a_cut_one_is_replaced_in_time() {
             wire.cut(&mut producer);
             producer.flush(wire.now);
             // Backoffs are a second at most; the delivery timeout, which would end the wait too, is two minutes.
-            let flushed =
-                wire.run_until(&mut producer, FIVE_SECONDS, seal_and_collect(&mut out), |p| !p.unresolved());
+            let flushed = wire.run_until(&mut producer, FIVE_SECONDS, collect(&mut out), |p| !p.unresolved());
             assert!(flushed, "seed {seed}: nothing happens after cut {round}");
         }
         all_acked(&out, 11);
@@ -219,7 +208,7 @@ fn connections_cut_again_and_again_lose_and_double_nothing() {
             sent += producer.append(wire.now, topic, None, &record).is_ok() as u32;
         }
         let mut steps = round % 13;
-        wire.run_until(&mut producer, Duration::from_millis(40), seal_and_collect(&mut out), |_| {
+        wire.run_until(&mut producer, Duration::from_millis(40), collect(&mut out), |_| {
             steps = steps.saturating_sub(1);
             steps == 0
         });
@@ -228,12 +217,10 @@ fn connections_cut_again_and_again_lose_and_double_nothing() {
     producer.flush(wire.now);
     wire.mtu = usize::MAX;
     let mut rest = Vec::new();
-    assert!(wire.run_until(
-        &mut producer,
-        Duration::from_millis(100_000),
-        seal_and_collect(&mut rest),
-        |p| !p.unresolved()
-    ));
+    assert!(
+        wire.run_until(&mut producer, Duration::from_millis(100_000), collect(&mut rest), |p| !p
+            .unresolved())
+    );
     out.append(&mut rest);
     assert!(sent > 1000, "{sent}");
     all_acked(&out, sent);
@@ -308,14 +295,14 @@ fn a_record_that_is_too_large_for_the_topic_is_not_written() {
     let mut producer = owned(ProducerConfig::DEFAULT);
     let topic = producer.topic("t".into()).expect("a topic");
     let mut out = Vec::new();
-    wire.run_until(&mut producer, SECOND, seal_and_collect(&mut out), |p| p.partitions(topic) > 0);
+    wire.run_until(&mut producer, SECOND, collect(&mut out), |p| p.partitions(topic) > 0);
     for len in [2000, 10, 2000, 10] {
         let record = NewRecord { value: Some(&[7; 2000][..len]), ..NewRecord::default() };
         producer.append(wire.now, topic, Some(0), &record).expect("taken");
     }
     producer.flush(wire.now);
     let mut out = Vec::new();
-    assert!(wire.run_until(&mut producer, SECOND, seal_and_collect(&mut out), |p| !p.unresolved()));
+    assert!(wire.run_until(&mut producer, SECOND, collect(&mut out), |p| !p.unresolved()));
     out.sort_by_key(|d| d.first);
     let fates: Vec<_> =
         out.iter().map(|d| (d.first, d.count, matches!(d.outcome, Outcome::Acked { .. }))).collect();
@@ -333,11 +320,7 @@ fn what_stands_before_a_damaged_batch_can_be_given_back() {
     }
     // The version of the batch's format.
     assert!(wire.cluster.corrupt("t", 0, 2, 16));
-    let bootstrap = [("localhost".into(), 9092)];
-    let mut consumer =
-        Consumer::new(ClientConfig::DEFAULT, ConsumerConfig::DEFAULT, bootstrap, ConsumerMemory::owned())
-            .expect("a consumer");
-    let topic = consumer.topic("t".into()).expect("a topic");
+    let (mut consumer, topic) = reader(ConsumerConfig::DEFAULT);
     consumer.assign(wire.now, topic, 0, Start::Earliest).expect("room");
     let (mut seen, mut decompressor) = (Vec::new(), Decompressor::owned(1 << 20));
     let damaged = std::cell::Cell::new(false);
@@ -382,11 +365,7 @@ fn a_paused_partition_gives_nothing_that_was_fetched_before() {
     let mut wire = Wire::new(Config { topics: vec![("t".into(), 1)], ..cluster(1) });
     let mut producer = owned(ProducerConfig::DEFAULT);
     all_acked(&produce(&mut wire, &mut producer, 20), 20);
-    let bootstrap = [("localhost".into(), 9092)];
-    let mut consumer =
-        Consumer::new(ClientConfig::DEFAULT, ConsumerConfig::DEFAULT, bootstrap, ConsumerMemory::owned())
-            .expect("a consumer");
-    let topic = consumer.topic("t".into()).expect("a topic");
+    let (mut consumer, topic) = reader(ConsumerConfig::DEFAULT);
     consumer.assign(wire.now, topic, 0, Start::Earliest).expect("room");
     assert!(wire.run_until(&mut consumer, SECOND, |_, _| {}, |consumer| consumer.has_fetched()));
     consumer.pause(topic, 0);
@@ -411,11 +390,7 @@ fn a_paused_partition_gives_nothing_that_was_fetched_before() {
 #[test]
 fn a_partition_that_is_assigned_anew_is_not_paused() {
     let mut wire = Wire::new(Config { topics: vec![("t".into(), 1)], ..cluster(1) });
-    let bootstrap = [("localhost".into(), 9092)];
-    let mut consumer =
-        Consumer::new(ClientConfig::DEFAULT, ConsumerConfig::DEFAULT, bootstrap, ConsumerMemory::owned())
-            .expect("a consumer");
-    let topic = consumer.topic("t".into()).expect("a topic");
+    let (mut consumer, topic) = reader(ConsumerConfig::DEFAULT);
     consumer.assign(wire.now, topic, 0, Start::Earliest).expect("room");
     consumer.pause(topic, 0);
     consumer.unassign(topic, 0);
@@ -433,10 +408,7 @@ fn a_partition_that_is_assigned_anew_is_not_paused() {
 fn a_fetch_may_wait_as_long_as_a_duration_can_say() {
     let mut wire = Wire::new(cluster(1));
     let config = ConsumerConfig { fetch_max_wait: Duration(u64::MAX), ..ConsumerConfig::DEFAULT };
-    let bootstrap = [("localhost".into(), 9092)];
-    let mut consumer =
-        Consumer::new(ClientConfig::DEFAULT, config, bootstrap, ConsumerMemory::owned()).expect("a consumer");
-    let topic = consumer.topic("t".into()).expect("a topic");
+    let (mut consumer, topic) = reader(config);
     consumer.assign(wire.now, topic, 0, Start::Earliest).expect("room");
     wire.run_until(&mut consumer, SECOND, |_, _| {}, |_| false);
     assert_eq!(consumer.troubles().count(), 0);
@@ -446,16 +418,13 @@ fn a_fetch_may_wait_as_long_as_a_duration_can_say() {
 fn ten_to<'m>(wire: &mut Wire<'m>, producer: &mut Producer<'m>, name: &'static str) {
     let topic = producer.topic(name.into()).expect("room for the topic");
     let mut out = Vec::new();
-    assert!(
-        wire.run_until(producer, SECOND, seal_and_collect(&mut out), |p| p.partitions(topic) > 0),
-        "no metadata"
-    );
+    assert!(wire.run_until(producer, SECOND, collect(&mut out), |p| p.partitions(topic) > 0), "no metadata");
     for _ in 0..10 {
         let record = NewRecord { value: Some(b"value"), ..NewRecord::default() };
         producer.append(wire.now, topic, Some(0), &record).expect("room");
     }
     producer.flush(wire.now);
-    assert!(wire.run_until(producer, MINUTE, seal_and_collect(&mut out), |p| !p.unresolved()), "not flushed");
+    assert!(wire.run_until(producer, MINUTE, collect(&mut out), |p| !p.unresolved()), "not flushed");
     all_acked(&out, 10);
 }
 

@@ -12,7 +12,7 @@ use kafka_client_core::resources::{ConsumerMemory, ProducerMemory, Resources};
 use kafka_client_core::time::{Duration, Instant};
 use kafka_proto::record::NewRecord;
 use kafka_proto::{ApiKey, ErrorCode};
-use support::Wire;
+use support::{Wire, collect};
 
 const MINUTE: Duration = Duration::from_millis(60_000);
 
@@ -28,19 +28,6 @@ fn producer(id: &str) -> Producer<'static> {
     plain.transactional(id.to_owned().into(), MINUTE).expect("a transactional one")
 }
 
-fn pump(out: &mut Vec<Delivery>) -> impl FnMut(&mut Producer<'_>, Instant) + '_ {
-    move |producer, now| {
-        while let Some(mut seal) = producer.poll_seal(now) {
-            seal.run();
-            producer.handle_sealed(now, seal);
-        }
-        while let Some(delivery) = producer.poll_delivery() {
-            producer.release(&delivery);
-            out.push(delivery);
-        }
-    }
-}
-
 /// Runs until the transaction's state is what `wanted` says.
 fn until(
     wire: &mut Wire<'static>,
@@ -48,7 +35,7 @@ fn until(
     wanted: fn(TransactionState) -> bool,
 ) -> Vec<Delivery> {
     let mut out = Vec::new();
-    let reached = wire.run_until(p, MINUTE, pump(&mut out), |p| wanted(p.transaction()));
+    let reached = wire.run_until(p, MINUTE, collect(&mut out), |p| wanted(p.transaction()));
     assert!(reached, "stuck in {:?}; {:?}", p.transaction(), p.troubles().collect::<Vec<_>>());
     out
 }
@@ -61,7 +48,7 @@ fn append(wire: &mut Wire<'static>, p: &mut Producer<'static>, partition: u32, v
     let topic = p.topic("t".into()).expect("a topic");
     let record = NewRecord { value: Some(value.as_bytes()), ..NewRecord::default() };
     let mut out = Vec::new();
-    wire.run_until(p, MINUTE, pump(&mut out), |p| p.partitions(topic) > 0);
+    wire.run_until(p, MINUTE, collect(&mut out), |p| p.partitions(topic) > 0);
     p.append(wire.now, topic, Some(partition), &record).expect("taken");
 }
 
@@ -99,7 +86,7 @@ fn what_is_committed_is_seen_and_what_is_aborted_is_not() {
                 p.commit_transaction(wire.now).expect("open");
             } else {
                 let mut out = Vec::new();
-                wire.run_until(&mut p, Duration::from_millis(20), pump(&mut out), |_| false);
+                wire.run_until(&mut p, Duration::from_millis(20), collect(&mut out), |_| false);
                 p.abort_transaction(wire.now).expect("open");
             }
             until(&mut wire, &mut p, is_ready);
@@ -174,7 +161,7 @@ fn a_second_producer_fences_the_first() {
         first.begin_transaction().expect("ready");
         append(&mut wire, &mut first, 0, "lost");
         let mut out = Vec::new();
-        wire.run_until(&mut first, Duration::from_millis(50), pump(&mut out), |p| !p.unresolved());
+        wire.run_until(&mut first, Duration::from_millis(50), collect(&mut out), |p| !p.unresolved());
         // The second one speaks over a wire of its own.
         let mut other = Wire::new(cluster(release));
         std::mem::swap(&mut other.cluster, &mut wire.cluster);
@@ -216,7 +203,7 @@ fn what_a_fenced_producer_has_not_sent_fails_at_once() {
     let mut out = Vec::new();
     first.flush(wire.now);
     let soon = Duration::from_millis(1_000);
-    let told = wire.run_until(&mut first, soon, pump(&mut out), |p| !p.unresolved());
+    let told = wire.run_until(&mut first, soon, collect(&mut out), |p| !p.unresolved());
     assert!(told, "{:?}, and its record waits for the delivery timeout", first.transaction());
     let why = Outcome::NotWritten(SendError::Broker(ErrorCode::PRODUCER_FENCED));
     assert_eq!(out.iter().map(|d| d.outcome).collect::<Vec<_>>(), [why]);
@@ -262,7 +249,7 @@ fn connections_cut_in_the_middle_end_in_a_whole_commit() {
             p.commit_transaction(wire.now).expect("open");
             let mut steps = round % 9;
             let mut out = Vec::new();
-            wire.run_until(&mut p, MINUTE, pump(&mut out), |p| {
+            wire.run_until(&mut p, MINUTE, collect(&mut out), |p| {
                 steps -= 1;
                 steps <= 0 || is_ready(p.transaction())
             });
@@ -290,7 +277,7 @@ fn batches_that_are_too_large_are_sent_in_parts_within_a_transaction() {
         append(&mut wire, &mut p, 0, "000");
         p.flush(wire.now);
         let mut out = Vec::new();
-        assert!(wire.run_until(&mut p, MINUTE, pump(&mut out), |p| !p.unresolved()));
+        assert!(wire.run_until(&mut p, MINUTE, collect(&mut out), |p| !p.unresolved()));
         // While the answer to a small one is held back, large ones follow it.
         wire.cluster.inject(ApiKey::PRODUCE, Action::Delay(100_000));
         for batch in 0..4 {
@@ -298,7 +285,7 @@ fn batches_that_are_too_large_are_sent_in_parts_within_a_transaction() {
                 append(&mut wire, &mut p, 0, &format!("{batch}{n:02}{}", "x".repeat(300)));
             }
             p.flush(wire.now);
-            wire.settle(&mut p, pump(&mut out));
+            wire.settle(&mut p, collect(&mut out));
         }
         p.commit_transaction(wire.now).expect("open");
         out.append(&mut until(&mut wire, &mut p, |s| !matches!(s, TransactionState::Committing)));

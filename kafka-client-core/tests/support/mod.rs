@@ -7,7 +7,22 @@ use std::net::SocketAddr;
 use kafka_broker::{Cluster, Config, Output};
 use kafka_client_core::machine::Machine;
 use kafka_client_core::net::{Action, Closed, ConnId, RxBuf, Transmit, Trouble};
+use kafka_client_core::producer::{Delivery, Producer};
 use kafka_client_core::time::{Duration, Instant};
+
+/// Seals what is to be sealed, and takes and releases deliveries into `out`: what an adapter of a producer does besides.
+pub fn collect(out: &mut Vec<Delivery>) -> impl FnMut(&mut Producer<'_>, Instant) + '_ {
+    move |producer, now| {
+        while let Some(mut seal) = producer.poll_seal(now) {
+            seal.run();
+            producer.handle_sealed(now, seal);
+        }
+        while let Some(delivery) = producer.poll_delivery() {
+            producer.release(&delivery);
+            out.push(delivery);
+        }
+    }
+}
 
 /// One end of a connection to the cluster.
 struct Socket<'m> {
