@@ -149,52 +149,43 @@ fn hosts_that_cannot_be_used_are_named_with_the_reason() {
     }
 }
 
-#[test]
-fn a_server_that_is_no_kafka_is_named() {
+/// A server that says this to whoever says something, until the test's process ends; where it is.
+fn answering(with: &'static [u8]) -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("its address").to_string();
-    // Ends with the test's process.
     std::thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
             let _ = stream.read(&mut [0; 1024]);
-            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+            let _ = stream.write_all(with);
         }
     });
+    address
+}
+
+/// Each command fails there, and says where and why.
+fn every_command_fails_at(address: &str, says: &str) {
     for args in [
-        &["metadata", "-b", &address][..],
-        &["produce", "-b", &address, "-t", "t", "-X", "max.block.ms=700"],
-        &["consume", "-b", &address, "-t", "t", "-X", "default.api.timeout.ms=700"],
+        &["metadata", "-b", address][..],
+        &["produce", "-b", address, "-t", "t", "-X", "max.block.ms=700"],
+        &["consume", "-b", address, "-t", "t", "-X", "default.api.timeout.ms=700"],
     ] {
         let ran = bare(args);
         assert_eq!(ran.code, 1);
-        assert!(ran.err.contains(&address) && ran.err.contains("not a Kafka server"), "{}", ran.err);
+        assert!(ran.err.contains(address) && ran.err.contains(says), "{args:?}: {}", ran.err);
     }
+}
+
+#[test]
+fn a_server_that_is_no_kafka_is_named() {
+    let address = answering(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+    every_command_fails_at(&address, "not a Kafka server");
 }
 
 #[test]
 fn a_listener_for_tls_is_recognised_where_it_answers_and_suspected_where_it_does_not() {
     // A fatal alert, as OpenSSL sends to who does not begin with a handshake; and a connection that is just closed.
-    for (answer, says) in
-        [(&b"\x15\x03\x03\x00\x02\x02\x50"[..], "That is TLS"), (b"", "a listener for TLS or SASL")]
-    {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-        let address = listener.local_addr().expect("its address").to_string();
-        std::thread::spawn(move || {
-            for mut stream in listener.incoming().flatten() {
-                let _ = stream.read(&mut [0; 1024]);
-                let _ = stream.write_all(answer);
-            }
-        });
-        for args in [
-            &["metadata", "-b", &address][..],
-            &["produce", "-b", &address, "-t", "t", "-X", "max.block.ms=700"],
-            &["consume", "-b", &address, "-t", "t", "-X", "default.api.timeout.ms=700"],
-        ] {
-            let ran = bare(args);
-            assert_eq!(ran.code, 1);
-            assert!(ran.err.contains(&address) && ran.err.contains(says), "{args:?}: {}", ran.err);
-        }
-    }
+    every_command_fails_at(&answering(b"\x15\x03\x03\x00\x02\x02\x50"), "That is TLS");
+    every_command_fails_at(&answering(b""), "a listener for TLS or SASL");
 }
 
 #[test]
